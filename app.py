@@ -1,0 +1,162 @@
+"""The composition root: the one place that knows the environment, the clock and chance.
+
+A WSGI server calls `serve` in each of its workers. The `flask` command finds `create_app`, which
+puts nothing together until it must, so that `flask init` works before there are settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dotenv
+from flask import Flask
+
+from otp import commands, demo, log
+from otp.keys import Keyring
+from otp.proof import Prover
+from otp.providers import Provider
+from otp.providers.console import DemoMessages
+from otp.providers.registry import build
+from otp.providers.transport import session
+from otp.sender import Sender
+from otp.service import Service
+from otp.serving import at_end
+from otp.settings import Settings
+from otp.store import open_store
+from otp.web import World
+from otp.web.api import create_api
+from otp.web.pages import create_pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+ROOT = Path(__file__).parent
+_MACHINE_DOORS = {"v1", ".well-known", "receipts", "healthz", "readyz", "metrics"}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The service taken together: what a command, a server or a test needs of it."""
+
+    world: World
+    sender: Sender
+    messages: DemoMessages
+
+    def close(self) -> None:
+        """Finish the sends under way, then let go of the store."""
+        self.sender.stop()
+        self.world.store.close()
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process: its environment, and `.env` for what that leaves out."""
+    if environ is None:
+        environ = {**dotenv.dotenv_values(".env"), **os.environ}  # type: ignore[dict-item]
+    return Settings.from_env(environ, lambda path: demo.secret_keys(path, secrets.token_bytes))
+
+
+def assemble(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = now,
+    show: Callable[[str], None] = print,
+    route: Sequence[Provider] | None = None,
+) -> Parts:
+    """Open the store, bring its schema up to date, and put the rooms together.
+
+    *route* stands in for the settings' own in tests.
+    """
+    log.configure(json=not settings.demo, secrets=settings.secrets, stream=sys.stdout)
+    keyring = Keyring(settings.secret_keys, secrets.token_bytes)
+    store = open_store(settings.database_url, keyring, secrets.token_bytes)
+    messages = DemoMessages(settings.data_dir / "demo-messages.json")
+    if route is None:
+        connections = session(settings.sender_threads)
+        route = [
+            build(row, session=connections, show=show, messages=messages, clock=clock)
+            for row in settings.routes
+        ]
+    bell = threading.Event()
+    service = Service(
+        store=store,
+        keyring=keyring,
+        settings=settings,
+        clock=clock,
+        randbelow=secrets.randbelow,
+        wake=bell.set,
+    )
+    sender = Sender(
+        store=store,
+        keyring=keyring,
+        route=route,
+        template=settings.template,
+        clock=clock,
+        randbelow=secrets.randbelow,
+        token_bytes=secrets.token_bytes,
+        bell=bell,
+        sweep=service.sweep,
+        threads=settings.sender_threads,
+    )
+    world = World(
+        settings=settings,
+        keyring=keyring,
+        store=store,
+        service=service,
+        prover=Prover(keyring, store.lookup, settings.public_url),
+        clock=clock,
+        token_bytes=secrets.token_bytes,
+    )
+    return Parts(world, sender, messages)
+
+
+def wsgi_app(parts: Parts) -> Flask:
+    """The application of both doors.
+
+    Pages and API are two Flask applications under one roof: what is hooked into the one (sessions,
+    flood limits) costs the other nothing.
+    """
+    world = parts.world
+    pages = create_pages(world, messages=parts.messages.newest if world.settings.demo else None)
+    api = create_api(world)
+    to_pages = pages.wsgi_app
+
+    def dispatch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        first = environ["PATH_INFO"].lstrip("/").partition("/")[0]
+        door = api.wsgi_app if first in _MACHINE_DOORS else to_pages
+        return door(environ, start_response)
+
+    pages.wsgi_app = dispatch  # type: ignore[method-assign]
+    return pages
+
+
+def serve() -> Flask:
+    """What a WSGI server calls once in each of its workers; the sender runs until they end."""
+    parts = assemble(read_settings())
+    log.catch_uncaught()
+    if parts.world.settings.sender:
+        parts.sender.start()
+    at_end(parts.close)
+    return wsgi_app(parts)
+
+
+def create_app() -> Flask:
+    """What the `flask` command finds: the commands, and on a first request all of `serve`."""
+    app = Flask(__name__, static_folder=None)
+    for command in commands.make(read_settings, assemble, secrets.token_bytes):
+        app.cli.add_command(command)
+    served = functools.cache(serve)
+    app.wsgi_app = lambda environ, start_response: served()(environ, start_response)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,5 @@
+"""Proves that somebody holds a phone number.
+
+Read `verification` first (the whole meaning of the product, pure), then `service` (the use
+cases), `sender` (where a passcode is born), and the two interfaces, `store` and `providers`.
+"""

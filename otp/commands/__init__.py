@@ -1,0 +1,49 @@
+"""What an operator types: the `flask` commands.
+
+Each reads the same environment as the server, and answers in plain sentences; what goes wrong and
+can be foreseen is told in a few words on stderr. Nothing here knows Flask or the environment: what
+reads the settings and puts the service together is handed in by app.py.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Final
+
+import click
+
+from otp.commands.client import client
+from otp.commands.init import init
+from otp.commands.parts import Assemble, ReadSettings, Setup
+from otp.commands.phone import phone
+from otp.commands.send_test import send_test
+from otp.commands.serve import send, serve
+from otp.commands.settings import settings
+from otp.commands.upkeep import pause, sweep
+from otp.keys import TokenBytes
+
+_ALL: Final[tuple[click.Command, ...]] = (
+    init,
+    settings,
+    serve,
+    send,
+    sweep,
+    pause,
+    client,
+    phone,
+    send_test,
+)
+
+
+def make(
+    read_settings: ReadSettings, assemble: Assemble, token_bytes: TokenBytes
+) -> list[click.Command]:
+    """The commands, with what they work with."""
+    setup = Setup(read_settings, assemble, token_bytes)
+    return [_given(command, setup) for command in _ALL]
+
+
+def _given(command: click.Command, setup: Setup) -> click.Command:
+    given = copy.copy(command)
+    given.context_settings = {**command.context_settings, "obj": setup}
+    return given

@@ -1,0 +1,99 @@
+"""What a command works with, and how its failures are told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import click
+
+from otp.errors import (
+    InvalidPhoneNumber,
+    NotFound,
+    QuotaExceeded,
+    TooSoon,
+    Unavailable,
+)
+from otp.keys import TokenBytes
+from otp.sender import Sender
+from otp.settings import Settings, SettingsError
+from otp.web import World
+
+
+class Parts(Protocol):
+    """The service taken together, as app.py does it."""
+
+    @property
+    def world(self) -> World: ...
+
+    @property
+    def sender(self) -> Sender: ...
+
+    def close(self) -> None: ...
+
+
+_UNAVAILABLE: Final = {
+    "store": "The database cannot be used.",
+    "paused": "All sending is paused: `flask pause off` lets it go on.",
+    "budget": "The send budget is used up.",
+    "route": "No route takes messages now.",
+}
+
+ReadSettings = Callable[[], Settings]
+Assemble = Callable[[Settings], Parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The click object of every command."""
+
+    read: ReadSettings
+    assemble: Assemble
+    token_bytes: TokenBytes
+
+    def settings(self) -> Settings:
+        with told_plainly():
+            return self.read()
+
+    @contextmanager
+    def parts(self) -> Iterator[Parts]:
+        """The service put together, its schema up to date, for as long as the block runs.
+
+        What can be foreseen to fail, in the block too, is told plainly.
+        """
+        with told_plainly():
+            settings = self.read()
+            try:
+                parts = self.assemble(settings)
+            except ValueError as error:  # no store answers to the URL, or no key opens it
+                raise click.ClickException(str(error)) from None
+            try:
+                yield parts
+            finally:
+                parts.close()
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Makes a failure that can be foreseen a few words on stderr, and the exit code 1."""
+    try:
+        yield
+    except SettingsError as error:
+        message = str(error)
+    except InvalidPhoneNumber as error:
+        message = f"This phone number cannot be used: {error.reason}."
+    except NotFound:
+        message = "There is nothing under this id."
+    except (TooSoon, QuotaExceeded) as error:
+        wait = math.ceil(error.retry_in.total_seconds())
+        message = f"A message to this number has to wait: try again in {wait} s."
+    except Unavailable as error:
+        message = _UNAVAILABLE.get(error.reason, error.reason)
+        if error.__cause__:
+            message += f" ({error.__cause__})"
+    else:
+        return
+    raise click.ClickException(message)

@@ -1,0 +1,110 @@
+"""`flask phone`: what happened to a number, and what an operator may do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+import click
+
+from otp.commands.parts import Parts, Setup
+from otp.phone import ANY, Phone
+from otp.service import blocked_flag
+from otp.verification import Challenge, Verification
+
+_SHOWN: Final = 20
+
+
+@click.group()
+def phone() -> None:
+    """What happened to a number; block, erase."""
+
+
+@phone.command()
+@click.argument("number")
+@click.pass_obj
+def show(setup: Setup, number: str) -> None:
+    """Show what happened to a number.
+
+    Its last 20 verifications, newest first, each with its messages: delivery, route, and the
+    gateway's reason.
+    """
+    with setup.parts() as parts:
+        store, now = parts.world.store, parts.world.clock()
+        found = _phone(parts, number)
+        blocked = store.flag(blocked_flag(store, found))
+        names = {client.id: client.name for client in store.clients()}
+        happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
+    click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
+    for v in happened:
+        click.echo("\n".join(_told(v, names.get(v.client_id, v.client_id))))
+    if not happened:
+        click.echo("Nothing is known of it.")
+
+
+@phone.command()
+@click.argument("number")
+@click.pass_obj
+def block(setup: Setup, number: str) -> None:
+    """Refuse every start for a number."""
+    _set_blocked(setup, number, blocked=True)
+
+
+@phone.command()
+@click.argument("number")
+@click.pass_obj
+def allow(setup: Setup, number: str) -> None:
+    """Take the block of a number back."""
+    _set_blocked(setup, number, blocked=False)
+
+
+@phone.command()
+@click.argument("number")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def forget(setup: Setup, number: str, *, yes: bool) -> None:
+    """Erase what is known of a number.
+
+    Every verification, pending ones too, and its sessions. A block stays: it holds a keyed word
+    for the number, not the number.
+    """
+    with setup.parts() as parts:
+        found = _phone(parts, number)
+        if not yes:
+            click.confirm(f"Erase all that is known of {found.masked}?", abort=True)
+        count = parts.world.store.forget_number(found)
+    click.echo(f"{found.masked}: verifications erased: {count}")
+
+
+def _set_blocked(setup: Setup, number: str, *, blocked: bool) -> None:
+    with setup.parts() as parts:
+        store, found = parts.world.store, _phone(parts, number)
+        store.put_flag(blocked_flag(store, found), "1" if blocked else None)
+    click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
+
+
+def _phone(parts: Parts, number: str) -> Phone:
+    """Any number at all: one that is no longer served may still have to be found and erased."""
+    region = parts.world.settings.default_region
+    return Phone.parse(number, region=region, served={ANY}, allow=("+",))
+
+
+def _told(v: Verification, client: str) -> Iterator[str]:
+    yield (
+        f"\n{_time(v.created_at)}  {client}  {v.purpose or '-'}  {v.status}"
+        f"  {v.attempts} of {v.policy.max_attempts} attempts  support code {v.support_code}"
+    )
+    for challenge in v.challenges:
+        yield f"  {_told_message(challenge)}"
+
+
+def _told_message(challenge: Challenge) -> str:
+    return (
+        f"{_time(challenge.updated_at)}  message {challenge.number}  {challenge.delivery}"
+        f"  {challenge.route or '-'}  {challenge.reason or '-'}"
+    )
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"

@@ -1,0 +1,180 @@
+"""Secret keys, and what is made from them.
+
+`Keyring` holds the operator's secret keys. From each, one sub-key per purpose is derived
+(HKDF-SHA-256, RFC 5869): the newest makes, all match, so keys rotate without an outage.
+
+`Lookup` is for what must be found again: the index of a number, the name of a limit, a public
+id. A rotation must change none of them, so its key is drawn once, kept in the store sealed
+under the keyring, and sealed anew when a newer key comes first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from otp.phone import Phone
+
+KEY_BYTES: Final = 32
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_NONCE_BYTES: Final = 12
+
+TokenBytes = Callable[[int], bytes]
+"""Draws that many random bytes; `secrets.token_bytes`, handed in by app.py."""
+
+
+class Unsealable(Exception):
+    """None of the listed keys opens this seal, or it was tampered with or moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    id: str
+    secret: bytes = field(repr=False)
+
+    def derive(self, purpose: str) -> bytes:
+        """The 32-byte sub-key of this key for one *purpose*."""
+        return _derive(self.secret, purpose)
+
+
+@cache
+def _derive(secret: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"otp " + purpose.encode()).derive(
+        secret
+    )
+
+
+def parse_secret_keys(text: str) -> tuple[SecretKey, ...]:
+    """`id:base64-of-32-bytes[,id:…]`, newest first.
+
+    Raises ValueError, naming the place of the bad key and never its value, for a missing, short,
+    repetitive, repeated or example key.
+    """
+    keys: list[SecretKey] = []
+    for place, entry in enumerate(text.split(","), start=1):
+        key_id, colon, encoded = entry.strip().partition(":")
+        if not colon or not _KEY_ID.fullmatch(key_id):
+            raise ValueError(f"key {place} is not of the form id:base64-of-32-bytes")
+        try:
+            secret = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(f"key {place} ({key_id}) is not base64") from None
+        if len(secret) != KEY_BYTES:
+            raise ValueError(f"key {place} ({key_id}) must be {KEY_BYTES} bytes")
+        # 32 random bytes hold about 30 different ones; 16 or fewer is no accident.
+        if len(set(secret)) <= 16 or secret.isascii():
+            raise ValueError(f"key {place} ({key_id}) is too weak: draw it at random")
+        keys.append(SecretKey(key_id, secret))
+    if len({key.id for key in keys}) < len(keys):
+        raise ValueError("two keys have the same id")
+    if len({key.secret for key in keys}) < len(keys):
+        raise ValueError("two keys are equal")
+    return tuple(keys)
+
+
+class Keyring:
+    """The secret keys in use, newest first."""
+
+    def __init__(self, keys: tuple[SecretKey, ...], token_bytes: TokenBytes) -> None:
+        if not keys:
+            raise ValueError("at least one key")
+        self.keys = keys
+        self._token_bytes = token_bytes
+
+    @property
+    def newest(self) -> SecretKey:
+        return self.keys[0]
+
+    def secrets(self, purpose: str) -> list[bytes]:
+        """The sub-keys for *purpose*, newest first."""
+        return [key.derive(purpose) for key in self.keys]
+
+    def digest(self, purpose: str, *parts: str) -> str:
+        """`key id $ HMAC-SHA-256`, under the newest key."""
+        return f"{self.newest.id}${_mac(self.newest.derive(purpose), *parts).hex()}"
+
+    def matches(self, digest: str, purpose: str, *parts: str) -> bool:
+        """Whether *digest* is that of *parts* under one of the keys, in constant time."""
+        key_id, _, expected = digest.partition("$")
+        for key in self.keys:
+            if key.id == key_id:
+                made = _mac(key.derive(purpose), *parts).hex()
+                return hmac.compare_digest(made.encode(), expected.encode())
+        return False
+
+    def seal(self, purpose: str, plain: bytes, context: bytes) -> bytes:
+        """*plain* under AES-256-GCM, bound to *context*: moved elsewhere it does not open."""
+        key_id = self.newest.id.encode()
+        nonce = self._token_bytes(_NONCE_BYTES)
+        box = AESGCM(self.newest.derive(purpose)).encrypt(nonce, plain, context)
+        return bytes([len(key_id)]) + key_id + nonce + box
+
+    def unseal(self, purpose: str, sealed: bytes, context: bytes) -> bytes:
+        """Raises `Unsealable` if no listed key opens it in this context."""
+        end = 1 + int.from_bytes(sealed[:1])
+        key_id = sealed[1:end].decode(errors="replace")
+        nonce, box = sealed[end : end + _NONCE_BYTES], sealed[end + _NONCE_BYTES :]
+        for key in self.keys:
+            if key.id == key_id:
+                try:
+                    return AESGCM(key.derive(purpose)).decrypt(nonce, box, context)
+                except (InvalidTag, ValueError):  # tampered with or moved; or cut short
+                    break
+        raise Unsealable(f"sealed under key {key_id!r}")
+
+    def sealed_by_newest(self, sealed: bytes) -> bool:
+        """Whether *sealed* is under the newest key already."""
+        return sealed[1 : 1 + int.from_bytes(sealed[:1])] == self.newest.id.encode()
+
+
+class Lookup:
+    """Keyed names that stay the same for ever. Made from one permanent 32-byte key."""
+
+    PREFIX: Final = "ver_"
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._ids = Cipher(algorithms.AES(_derive(key, "public id")), modes.ECB())  # noqa: S305
+        # One block, every input used once: ECB is the plain permutation, which is what is wanted.
+
+    def index(self, phone: Phone) -> bytes:
+        """16 bytes under which a number is found again; the number cannot be had from them."""
+        return self.mac("number", phone.e164)[:16]
+
+    def mac(self, purpose: str, *parts: str) -> bytes:
+        """32 bytes that say *parts* again to who holds the key, and nothing to anybody else."""
+        return _mac(_derive(self._key, purpose), *parts)
+
+    def public_id(self, row_key: bytes) -> str:
+        """The id that callers see: one AES block over the time-ordered row key (16 bytes)."""
+        block = self._ids.encryptor()
+        return self.PREFIX + (block.update(row_key) + block.finalize()).hex()
+
+    def row_key(self, public_id: str) -> bytes | None:
+        """The row key behind an id that callers see, or None if it has not the form of one."""
+        digits = public_id.removeprefix(self.PREFIX)
+        if len(public_id) != len(self.PREFIX) + 32 or not re.fullmatch(r"[0-9a-f]{32}", digits):
+            return None
+        block = self._ids.decryptor()
+        return block.update(bytes.fromhex(digits)) + block.finalize()
+
+
+def _mac(key: bytes, *parts: str) -> bytes:
+    # Each part goes in with its length: ("a", "bc") and ("ab", "c") must not meet.
+    message = b"".join(
+        len(encoded).to_bytes(4, "big") + encoded for encoded in (part.encode() for part in parts)
+    )
+    return hmac.digest(key, message, hashlib.sha256)

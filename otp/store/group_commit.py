@@ -1,0 +1,151 @@
+"""Group commit: one thread writes for all the others, and commits together those that wait.
+
+One flush to the disk then serves many callers, and writers of one process never fight for the
+lock. Nobody is answered before the commit. Which database it is is not known here.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+from otp.errors import Unavailable
+from otp.store.rows import Connection
+
+T = TypeVar("T")
+
+_MOST_TOGETHER: Final = 128
+
+
+class WritingConnection(Connection, Protocol):
+    """A connection that begins and ends no transaction by itself."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+@contextmanager
+def transaction(connection: WritingConnection) -> Iterator[None]:
+    # Immediate: one that begins by reading and writes later is refused if another wrote between.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+class Writer:
+    """The thread that writes. It and its connection come with the first change.
+
+    *refusal* is what the database raises when it cannot do something; callers get `Unavailable`.
+    """
+
+    def __init__(self, connect: Callable[[], WritingConnection], refusal: type[Exception]) -> None:
+        self._connect = connect
+        self._refusal = refusal
+        self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """What *work* returned, once that is committed; or what it raised, undone."""
+        change = _Change(work)
+        with self._lock:
+            if self._is_closed:
+                raise Unavailable("store")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
+                self._thread.start()
+            self._waiting.put(change)
+        answer: T = change.answer.result()
+        return answer
+
+    def rest(self) -> None:
+        """Commit what waits, and end the thread and its connection until the next change."""
+        with self._lock:
+            if self._thread:
+                self._waiting.put(None)
+                self._thread.join()
+                self._thread = None
+
+    def close(self) -> None:
+        """Commit what waits, and take no more."""
+        with self._lock:
+            self._is_closed = True
+        self.rest()
+
+    def _serve(self) -> None:
+        connection: WritingConnection | None = None
+        while (first := self._waiting.get()) is not None:
+            connection = self._commit(connection, first)
+            del first  # it holds what a caller sent, and the wait for the next may be long
+        if connection:
+            connection.close()
+
+    def _commit(
+        self, connection: WritingConnection | None, first: _Change
+    ) -> WritingConnection | None:
+        """Commit *first* and those that wait behind it; the connection, if it is still good."""
+        batch = [first, *self._behind()]
+        try:
+            connection = connection or self._connect()
+            with transaction(connection):
+                answers = [self._attempt(connection, change) for change in batch]
+        except Exception as error:
+            # The database gave up, perhaps while it committed: nothing is known to be written.
+            if connection:
+                connection.close()
+            for change in batch:
+                change.answer.set_exception(_unavailable(error))
+            return None
+        for answer in answers:
+            answer()
+        return connection
+
+    def _behind(self) -> Iterator[_Change]:
+        for _ in range(min(self._waiting.qsize(), _MOST_TOGETHER - 1)):
+            change = self._waiting.get()
+            if change is None:
+                self._waiting.put(None)  # nothing comes behind it
+                return
+            yield change
+
+    def _attempt(self, connection: WritingConnection, change: _Change) -> Callable[[], None]:
+        """Run one change, so that it fails alone; how to answer it once all are committed."""
+        connection.execute("SAVEPOINT change")
+        try:
+            value = change.work(connection)
+        except BaseException as error:
+            # Some errors, a full disk for one, end the whole transaction. No savepoint is left to
+            # go back to then, and whatever followed would commit itself, statement by statement.
+            if not connection.in_transaction:
+                raise
+            connection.execute("ROLLBACK TO change")
+            connection.execute("RELEASE change")
+            refused = isinstance(error, self._refusal)
+            return partial(change.answer.set_exception, _unavailable(error) if refused else error)
+        connection.execute("RELEASE change")
+        return partial(change.answer.set_result, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    work: Callable[[Connection], Any]
+    answer: Future[Any] = field(default_factory=Future)
+
+
+def _unavailable(cause: BaseException) -> Unavailable:
+    error = Unavailable("store")
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,160 @@
+"""How a verification is written into its rows and read from them.
+
+Nothing here begins or commits: which rows may be read or written when is `otp.store.sql`'s.
+A number is kept twice: as a keyed index, to be found again, and sealed to its row, to be texted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, Protocol
+
+from otp.errors import NotFound
+from otp.keys import Keyring, Lookup, Unsealable
+from otp.phone import Phone
+from otp.store import columns
+from otp.store.columns import moment, moment_or_none
+from otp.verification import Challenge, Status, Verification
+
+
+class Result(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Connection(Protocol):
+    """What the shared statements need of a database connection. Parameters are written `?`."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Result: ...
+
+
+class Rows:
+    """Reads and writes verifications inside whatever transaction the caller began."""
+
+    def __init__(self, keyring: Keyring, lookup: Lookup) -> None:
+        self._keyring = keyring
+        self._lookup = lookup
+
+    def key(self, id: str) -> bytes:
+        """The row key behind *id*; raises `NotFound` for what cannot be one."""
+        row_key = self._lookup.row_key(id)
+        if row_key is None:
+            raise NotFound
+        return row_key
+
+    def one(self, connection: Connection, client_id: str, row_key: bytes) -> Verification:
+        """Or `NotFound`; another client's is not found."""
+        found = self.select(connection, "v.row_key = ? AND v.client = ?", row_key, client_id)
+        if not found:
+            raise NotFound
+        return found[0]
+
+    def select(self, connection: Connection, condition: str, *values: Any) -> list[Verification]:
+        """Those of which *condition* is true, newest first.
+
+        It is one statement, so no verification is seen half before and half after a change.
+        """
+        rows = connection.execute(_SELECT.replace("{condition}", condition), values).fetchall()
+        return [self._verification(list(rows)) for _, rows in groupby(rows, key=itemgetter(0))]
+
+    def insert(self, connection: Connection, v: Verification) -> None:
+        row_key = self.key(v.id)
+        number = f"{v.phone.country_code} {v.phone.national}".encode()
+        row = {
+            "row_key": row_key,
+            "number_index": self._lookup.index(v.phone),
+            "number_sealed": self._keyring.seal("number", number, context=row_key),
+        }
+        _insert(connection, "verification", row | columns.of_verification(v))
+        for challenge in v.challenges:
+            _insert_challenge(connection, row_key, challenge)
+
+    def update(self, connection: Connection, before: Verification, after: Verification) -> None:
+        """Write the columns that differ. The key and the number never do."""
+        row_key = self.key(before.id)
+        changed = columns.changed(columns.of_verification(before), columns.of_verification(after))
+        _update(connection, "verification", changed, {"row_key": row_key})
+        for old, new in zip(before.challenges, after.challenges, strict=False):
+            if new == old:
+                continue
+            changed = columns.changed(columns.of_challenge(old), columns.of_challenge(new))
+            if new.claim is None:
+                changed["leased_until"] = None
+            key = {"verification": row_key, "number": new.number}
+            _update(connection, "challenge", changed, key)
+        for challenge in after.challenges[len(before.challenges) :]:
+            _insert_challenge(connection, row_key, challenge)
+
+    def _verification(self, rows: Sequence[Sequence[Any]]) -> Verification:
+        row_key, number_sealed, *values = rows[0][:_WIDTH]
+        row = dict(zip(columns.VERIFICATION, values, strict=True))
+        return Verification(
+            id=self._lookup.public_id(row_key),
+            client_id=row["client"],
+            phone=self._phone(number_sealed, row_key),
+            policy=columns.to_policy(row["policy"]),
+            created_at=moment(row["created_at"]),
+            challenges=tuple(columns.to_challenge(row[_WIDTH:]) for row in rows),
+            support_code=row["support_code"],
+            purpose=row["purpose"],
+            locale=row["locale"],
+            nonce=row["nonce"],
+            reference=row["reference"],
+            status=Status(row["status"]),
+            attempts=row["attempts"],
+            ended_at=moment_or_none(row["ended_at"]),
+            approved_by=row["approved_by"],
+        )
+
+    def _phone(self, sealed: bytes, row_key: bytes) -> Phone:
+        try:
+            number = self._keyring.unseal("number", sealed, context=row_key)
+        except Unsealable:
+            return Phone.UNREADABLE
+        country_code, _, national = number.decode().partition(" ")
+        return Phone(country_code, national)
+
+
+_WIDTH: Final = 2 + len(columns.VERIFICATION)
+_SELECT: Final = (
+    "SELECT v.row_key, v.number_sealed, "  # noqa: S608  names of columns, and no values
+    + ", ".join(f"v.{name}" for name in columns.VERIFICATION)
+    + "".join(f", c.{name}" for name in columns.CHALLENGE)
+    + " FROM verification AS v JOIN challenge AS c ON c.verification = v.row_key"
+    " WHERE {condition} ORDER BY v.row_key DESC, c.number"
+)
+
+
+def _insert_challenge(connection: Connection, row_key: bytes, challenge: Challenge) -> None:
+    row = {"verification": row_key, **columns.of_challenge(challenge)}
+    _insert(connection, "challenge", row)
+
+
+def _insert(connection: Connection, table: str, row: Mapping[str, Any]) -> None:
+    connection.execute(_insert_into(table, tuple(row)), tuple(row.values()))
+
+
+def _update(
+    connection: Connection, table: str, row: Mapping[str, Any], key: Mapping[str, Any]
+) -> None:
+    if row:
+        statement = _update_where(table, tuple(row), tuple(key))
+        connection.execute(statement, (*row.values(), *key.values()))
+
+
+@lru_cache
+def _insert_into(table: str, names: tuple[str, ...]) -> str:
+    marks = ", ".join("?" for _ in names)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  as above
+
+
+@lru_cache
+def _update_where(table: str, names: tuple[str, ...], key: tuple[str, ...]) -> str:
+    # Only what changed is named: naming an indexed column rewrites its index entry, changed or not.
+    values = ", ".join(f"{name} = ?" for name in names)
+    where = " AND ".join(f"{name} = ?" for name in key)
+    return f"UPDATE {table} SET {values} WHERE {where}"  # noqa: S608  as above

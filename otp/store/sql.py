@@ -1,0 +1,307 @@
+"""What all SQL stores do, and in which transaction.
+
+A store for one database is a subclass that says how a transaction is run: `_read` and `_write`.
+What stands in one `_write` happens alone, whole and durably, or not at all; what the methods
+promise is said in `otp.store`. Nothing here takes a lock or decides a rule about verifications.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from otp.client import ApiKey, Client
+from otp.errors import NotFound, Unavailable
+from otp.keys import Keyring, Lookup
+from otp.phone import Phone
+from otp.store import (
+    FREE,
+    Change,
+    Claim,
+    Price,
+    Quota,
+    Remembered,
+    Replay,
+    Session,
+    counters,
+    queue,
+    records,
+    replays,
+)
+from otp.store.columns import micros
+from otp.store.rows import Connection, Rows
+from otp.verification import Verification
+
+T = TypeVar("T")
+
+_BATCH: Final = 500
+"""So many rows are deleted in one transaction: others wait for it."""
+
+
+class SqlStore(ABC):
+    def __init__(self, keyring: Keyring, lookup: Lookup, schema: int) -> None:
+        self.lookup = lookup
+        self._rows = Rows(keyring, lookup)
+        self._schema = schema
+
+    @abstractmethod
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        """What *work* reads. Each statement in it sees one committed state."""
+
+    @abstractmethod
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        """What *work* returns, once it is committed; it ran alone.
+
+        If it raises, nothing is written and its error comes out as it is. Raises `Unavailable`
+        where the database cannot do it.
+        """
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    # -- verifications ----------------------------------------------------------------------------
+
+    def add(
+        self,
+        verification: Verification,
+        *,
+        now: datetime,
+        price: Price = FREE,
+        replay: Replay | None = None,
+    ) -> Verification:
+        client_id = verification.client_id
+
+        def work(connection: Connection) -> Verification:
+            if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
+                return known.verification
+            counters.pay(connection, price, now)
+            self._rows.insert(connection, verification)
+            replays.remember(connection, self._rows, verification, replay, now)
+            return verification
+
+        return self._write(work)
+
+    def replayed(self, client_id: str, replay: Replay) -> Remembered | None:
+        return self._read(
+            lambda connection: replays.look_up(connection, self._rows, client_id, replay)
+        )
+
+    def get(self, client_id: str, id: str) -> Verification:
+        row_key = self._rows.key(id)
+        return self._read(lambda connection: self._rows.one(connection, client_id, row_key))
+
+    def swap(
+        self,
+        client_id: str,
+        id: str,
+        change: Change,
+        *,
+        now: datetime,
+        guard: Sequence[Quota] = (),
+        price: Callable[[Verification, Verification], Price] | Price = FREE,
+        replay: Replay | None = None,
+    ) -> Verification:
+        row_key = self._rows.key(id)
+
+        def work(connection: Connection) -> Verification:
+            if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
+                return known.verification
+            before = self._rows.one(connection, client_id, row_key)
+            for quota in guard:
+                counters.require_room(connection, quota, now)
+            after = change(before)
+            due = price if isinstance(price, Price) else price(before, after)
+            counters.pay(connection, due, now)
+            if after != before:
+                self._rows.update(connection, before, after)
+            replays.remember(connection, self._rows, after, replay, now)
+            return after
+
+        return self._write(work)
+
+    def pending(self, client_id: str, phone: Phone, purpose: str | None) -> Verification | None:
+        newest = (
+            "v.row_key = (SELECT max(row_key) FROM verification WHERE is_pending"
+            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ?)"
+        )
+        found = self._select(newest, self.lookup.index(phone), client_id, purpose or "")
+        return found[0] if found else None
+
+    def by_reference(self, client_id: str, reference: str, limit: int) -> list[Verification]:
+        newest = (
+            "v.row_key IN (SELECT row_key FROM verification"
+            " WHERE client = ? AND reference = ? ORDER BY row_key DESC LIMIT ?)"
+        )
+        return self._select(newest, client_id, reference, limit)
+
+    def of_number(self, phone: Phone, limit: int) -> list[Verification]:
+        newest = (
+            "v.row_key IN (SELECT row_key FROM verification"
+            " WHERE number_index = ? ORDER BY row_key DESC LIMIT ?)"
+        )
+        return self._select(newest, self.lookup.index(phone), limit)
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def claim(self, *, token: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
+        if not self._read(lambda connection: queue.due(connection, now, 1)):
+            return []  # an idle sender asks often, and must not write each time
+
+        def work(connection: Connection) -> list[Claim]:
+            due = queue.due(connection, now, limit)
+            queue.claim(connection, due, token=token, until=now + lease)
+            return [
+                Claim(token, self._rows.select(connection, "v.row_key = ?", row_key)[0], number)
+                for row_key, number in due
+            ]
+
+        return self._write(work)
+
+    def next_due(self) -> datetime | None:
+        return self._read(queue.next_due)
+
+    # -- counting ---------------------------------------------------------------------------------
+
+    def take(self, quotas: Sequence[Quota], now: datetime) -> None:
+        self._write(lambda connection: counters.take(connection, quotas, now))
+
+    def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
+        added = list(counts)
+        self._write(lambda connection: counters.tally(connection, process, added))
+
+    def tallies(self) -> dict[str, int]:
+        totals = self._query("SELECT name, sum(total) FROM tally GROUP BY name")
+        return {name: int(total) for name, total in totals}
+
+    # -- forgetting -------------------------------------------------------------------------------
+
+    def overdue(self, now: datetime, limit: int) -> list[tuple[str, str]]:
+        rows = self._query(
+            "SELECT client, row_key FROM verification"
+            " WHERE changes_at <= ? ORDER BY changes_at LIMIT ?",
+            micros(now),
+            limit,
+        )
+        return [(client_id, self.lookup.public_id(row_key)) for client_id, row_key in rows]
+
+    def purge(self, before: datetime, now: datetime, limit: int) -> int:
+        # Row keys begin with the milliseconds of the start, and nothing ends before it starts: so
+        # only the oldest rows are looked at.
+        newest = (micros(before) // 1000 + 1).to_bytes(6, "big") + bytes(10)
+        keys = self._query(
+            "SELECT row_key FROM verification"
+            " WHERE row_key < ? AND ended_at < ? ORDER BY row_key LIMIT ?",
+            newest,
+            micros(before),
+            limit,
+        )
+        self._erase(keys)
+        for statement in _EXPIRED:
+            while self._execute(statement, micros(now), _BATCH) == _BATCH:
+                pass
+        return len(keys)
+
+    def forget_number(self, phone: Phone) -> int:
+        # This reads the whole table, so it is done before the write: others wait for that.
+        keys = self._query(
+            "SELECT row_key FROM verification WHERE number_index = ?", self.lookup.index(phone)
+        )
+        self._erase(keys)
+        return len(keys)
+
+    def _erase(self, keys: Sequence[Sequence[Any]]) -> None:
+        """Delete verifications, and by their foreign keys all that hangs on them."""
+
+        def work(connection: Connection) -> None:
+            for (row_key,) in keys:
+                connection.execute("DELETE FROM verification WHERE row_key = ?", (row_key,))
+
+        if keys:
+            self._write(work)
+
+    # -- clients, sessions, proofs, flags ---------------------------------------------------------
+
+    def put_client(self, client: Client) -> None:
+        self._write(lambda connection: records.put_client(connection, client))
+
+    def client(self, client_id: str) -> Client:
+        found = self._read(lambda connection: records.client(connection, client_id))
+        if found is None:
+            raise NotFound
+        return found
+
+    def clients(self) -> list[Client]:
+        return self._read(records.clients)
+
+    def put_key(self, key: ApiKey) -> None:
+        self._write(lambda connection: records.put_key(connection, key))
+
+    def key(self, key_id: str) -> ApiKey | None:
+        return self._read(lambda connection: records.key(connection, key_id))
+
+    def keys(self, client_id: str) -> list[ApiKey]:
+        return self._read(lambda connection: records.keys(connection, client_id))
+
+    def put_session(self, session: Session, replaces: bytes | None = None) -> None:
+        row_key = self._rows.key(session.verification_id)
+
+        def work(connection: Connection) -> None:
+            self._rows.one(connection, session.client_id, row_key)
+            if replaces is not None:
+                records.end_session(connection, replaces)
+            records.put_session(connection, session, row_key)
+
+        self._write(work)
+
+    def session(self, digest: bytes, now: datetime) -> Session | None:
+        return self._read(lambda connection: records.session(connection, digest, now, self.lookup))
+
+    def end_session(self, digest: bytes) -> None:
+        self._write(lambda connection: records.end_session(connection, digest))
+
+    def spend(self, jti: str, until: datetime) -> bool:
+        return self._write(lambda connection: records.spend(connection, jti, until))
+
+    def put_flag(self, name: str, value: str | None) -> None:
+        self._write(lambda connection: records.put_flag(connection, name, value))
+
+    def flag(self, name: str) -> str | None:
+        return self._read(lambda connection: records.flag(connection, name))
+
+    def ping(self) -> None:
+        """A write transaction is begun for it, so a database that only reads does not pass."""
+
+        def work(connection: Connection) -> None:
+            found = connection.execute("SELECT max(number) FROM schema_version").fetchall()
+            if found != [(self._schema,)]:
+                raise Unavailable("store")
+
+        self._write(work)
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _select(self, condition: str, *values: Any) -> list[Verification]:
+        return self._read(lambda connection: self._rows.select(connection, condition, *values))
+
+    def _query(self, statement: str, *values: Any) -> list[Any]:
+        return self._read(lambda connection: connection.execute(statement, values).fetchall())
+
+    def _execute(self, statement: str, *values: Any) -> int:
+        """How many rows it changed."""
+        return self._write(lambda connection: connection.execute(statement, values).rowcount)
+
+
+_EXPIRING: Final = {
+    "replay": "client, key",
+    "session": "digest",
+    "spent": "jti",
+    "quota": "bucket, span, slot",
+    "gap": "bucket",
+}
+_EXPIRED: Final = tuple(
+    f"DELETE FROM {table} WHERE ({key}) IN"  # noqa: S608  our own names, and no values
+    f" (SELECT {key} FROM {table} WHERE expires_at <= ? LIMIT ?)"
+    for table, key in _EXPIRING.items()
+)

@@ -1,0 +1,439 @@
+"""The life of a verification, and the only place that may end it.
+
+    pending ──right code──────────▶ approved
+            ──time passed─────────▶ expired
+            ──withdrawn───────────▶ canceled
+            ──last wrong code─────▶ max_attempts_reached
+            ──nothing got through─▶ failed
+
+Everything here is a frozen value or a function of (value, now): no clock, no chance, no I/O.
+A store runs these functions alone on a row and writes what they return; if one raises, nothing
+was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum, auto
+from typing import Final
+
+from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
+from otp.phone import Phone
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    MAX_ATTEMPTS_REACHED = "max_attempts_reached"
+    FAILED = "failed"
+
+
+class Ending(Enum):
+    RIGHT_CODE = auto()
+    TIME_PASSED = auto()
+    WITHDRAWN = auto()
+    LAST_WRONG_CODE = auto()
+    NOTHING_GOT_THROUGH = auto()
+
+
+ENDINGS: Final[dict[Ending, Status]] = {
+    Ending.RIGHT_CODE: Status.APPROVED,
+    Ending.TIME_PASSED: Status.EXPIRED,
+    Ending.WITHDRAWN: Status.CANCELED,
+    Ending.LAST_WRONG_CODE: Status.MAX_ATTEMPTS_REACHED,
+    Ending.NOTHING_GOT_THROUGH: Status.FAILED,
+}
+
+
+class Channel(StrEnum):
+    SMS = "sms"
+
+
+class Delivery(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    UNKNOWN = "unknown"
+
+
+MOVES: Final[dict[Delivery, frozenset[Delivery]]] = {
+    Delivery.QUEUED: frozenset(Delivery) - {Delivery.QUEUED},
+    # The answer was lost: whatever is learnt later is news.
+    Delivery.UNKNOWN: frozenset({Delivery.SENT, Delivery.DELIVERED, Delivery.UNDELIVERED}),
+    Delivery.SENT: frozenset({Delivery.DELIVERED, Delivery.UNDELIVERED}),
+    # It happens: a network gives a message up, and the handset had it all along.
+    Delivery.UNDELIVERED: frozenset({Delivery.DELIVERED}),
+    Delivery.DELIVERED: frozenset(),
+}
+
+REPEAT_WINDOW: Final = timedelta(seconds=60)
+"""For so long the same right code from the same caller gets the same answer again: an answer lost
+on the way must not lock a person out."""
+
+_FIRST_RETRY: Final = timedelta(seconds=1)
+_LONGEST_RETRY: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a client asks of its verifications. Fixed when one starts."""
+
+    code_length: int = 6
+    code_life: timedelta = timedelta(seconds=600)
+    life: timedelta = timedelta(seconds=1200)
+    max_attempts: int = 5
+    resend_waits: tuple[timedelta, ...] = tuple(timedelta(seconds=s) for s in (30, 60, 120))
+    live_codes: int = 2
+
+    @property
+    def max_sends(self) -> int:
+        """The first message, and one for each wait."""
+        return len(self.resend_waits) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One passcode sent once over one channel; a resend makes another.
+
+    *handed_by* names the claim under which the message is being handed over. It is committed before
+    the request leaves for the gateway, and withdrawn only by that claim when the message was
+    certainly not taken. Who finds somebody else's name in it knows that the message may be out.
+    """
+
+    number: int
+    channel: Channel
+    queued_at: datetime
+    due_at: datetime
+    expires_at: datetime
+    updated_at: datetime
+    delivery: Delivery = Delivery.QUEUED
+    reason: str | None = None
+    tries: int = 0
+    claim: str | None = None
+    handed_by: str | None = None
+    digest: str | None = None
+    route: str | None = None
+    provider_id: str | None = None
+
+    @property
+    def is_queued(self) -> bool:
+        return self.delivery is Delivery.QUEUED
+
+    @property
+    def may_be_out(self) -> bool:
+        """Whether the message was handed over, or may have been."""
+        return self.delivery in _OUT or self.provider_id is not None
+
+    def _moved(self, delivery: Delivery, now: datetime, reason: str | None = None) -> Challenge:
+        if delivery not in MOVES[self.delivery]:
+            return self  # late, twice or out of order: no news
+        return replace(self, delivery=delivery, reason=reason, updated_at=now)
+
+
+_OUT: Final = {Delivery.SENT, Delivery.DELIVERED, Delivery.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """A client's claim to one phone number, from its start to its one ending."""
+
+    id: str
+    client_id: str
+    phone: Phone
+    policy: Policy
+    created_at: datetime
+    challenges: tuple[Challenge, ...]
+    support_code: str
+    purpose: str | None = None
+    locale: str | None = None
+    nonce: str | None = None
+    reference: str | None = None
+    status: Status = Status.PENDING
+    attempts: int = 0
+    ended_at: datetime | None = None
+    approved_by: str | None = None
+
+    # -- beginning ------------------------------------------------------------------------------
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        id: str,
+        client_id: str,
+        phone: Phone,
+        policy: Policy,
+        support_code: str,
+        now: datetime,
+        purpose: str | None = None,
+        locale: str | None = None,
+        nonce: str | None = None,
+        reference: str | None = None,
+    ) -> Verification:
+        """A pending verification with its first challenge queued. Nothing secret exists yet."""
+        born = cls(
+            id=id,
+            client_id=client_id,
+            phone=phone,
+            policy=policy,
+            created_at=now,
+            challenges=(),
+            support_code=support_code,
+            purpose=purpose,
+            locale=locale,
+            nonce=nonce,
+            reference=reference,
+        )
+        return born._queued(now)
+
+    def resend(self, now: datetime) -> Verification:
+        """Queue one more message, with a code of its own. Guesses are not given back.
+
+        Raises `VerificationEnded`, `TooSoon`, or `QuotaExceeded` once all sends are used.
+        """
+        v = self._pending_at(now)
+        if v.resend_at is None:
+            raise QuotaExceeded("verification", v.expires_at - now, v)
+        if now < v.resend_at:
+            raise TooSoon(v.resend_at - now, v)
+        return v._queued(now)
+
+    def _queued(self, now: datetime) -> Verification:
+        challenge = Challenge(
+            number=len(self.challenges) + 1,
+            channel=Channel.SMS,
+            queued_at=now,
+            due_at=now,
+            expires_at=self._code_end(now),
+            updated_at=now,
+        )
+        return replace(self, challenges=(*self.challenges, challenge))
+
+    # -- reading --------------------------------------------------------------------------------
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status is Status.PENDING
+
+    @property
+    def newest(self) -> Challenge:
+        return self.challenges[-1]
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the newest code dies, and the verification with it."""
+        return self.newest.expires_at
+
+    @property
+    def attempts_left(self) -> int:
+        return max(self.policy.max_attempts - self.attempts, 0)
+
+    @property
+    def sends_left(self) -> int:
+        return max(self.policy.max_sends - len(self.challenges), 0)
+
+    @property
+    def resend_at(self) -> datetime | None:
+        """When the next resend is allowed, or None if none ever is."""
+        if not self.sends_left:
+            return None
+        return self.newest.queued_at + self.policy.resend_waits[len(self.challenges) - 1]
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """When `at` would next answer something else than what is written; None: never again."""
+        if self.is_pending:
+            return self.expires_at
+        if self.ended_at is not None and any(c.digest for c in self.challenges):
+            return self.ended_at + REPEAT_WINDOW
+        return None
+
+    def answers_again(self, now: datetime) -> bool:
+        """Whether the approval may still be told again, to who was told it first."""
+        return (
+            self.status is Status.APPROVED
+            and self.ended_at is not None
+            and now < self.ended_at + REPEAT_WINDOW
+            and any(c.digest for c in self.challenges)
+        )
+
+    def at(self, now: datetime) -> Verification:
+        """The verification as it stands at *now*: time ends it by itself."""
+        if self.changes_at is None or now < self.changes_at:
+            return self
+        if self.is_pending:
+            return self._end(Ending.TIME_PASSED, self.expires_at)
+        return self._forgetting_digests()
+
+    # -- guessing -------------------------------------------------------------------------------
+
+    def check(
+        self, opens: Callable[[Challenge], bool], *, caller: str, now: datetime
+    ) -> Verification:
+        """Spend one attempt; *opens* says whether the submitted code fits a challenge.
+
+        The state is looked at before anything is compared, and the attempt is charged before it
+        is compared. Raises `VerificationEnded`. An approval may be asked for again by the same
+        *caller* while `answers_again`; one wrong code then closes that window.
+        """
+        if self.answers_again(now) and caller == self.approved_by:
+            fits = [opens(c) for c in self.challenges if c.digest]
+            return self if any(fits) else self._forgetting_digests()
+        v = self._pending_at(now)
+        v = replace(v, attempts=v.attempts + 1)
+        live = [c for c in v.challenges if c.digest and now < c.expires_at]
+        live = live[-v.policy.live_codes :]
+        fitting = [c.number for c in live if opens(c)]  # a list: every one is compared
+        if fitting:
+            v = replace(v._forgetting_digests(but=fitting[-1]), approved_by=caller)
+            return v._end(Ending.RIGHT_CODE, now)
+        if not v.attempts_left:
+            return v._end(Ending.LAST_WRONG_CODE, now)
+        return v
+
+    def cancel(self, now: datetime) -> Verification:
+        """Withdraw it; once more changes nothing. Raises `VerificationEnded` for other endings."""
+        v = self.at(now)
+        return v if v.status is Status.CANCELED else v._pending_at(now)._end(Ending.WITHDRAWN, now)
+
+    # -- sending --------------------------------------------------------------------------------
+
+    def challenge(self, number: int) -> Challenge:
+        return self.challenges[number - 1]
+
+    def hand_over(
+        self, number: int, digest: str, *, claim: str, route: str, now: datetime
+    ) -> Verification:
+        """Keep the digest of the code that is about to leave over *route*. Commit this first.
+
+        Raises `VerificationEnded`, or `ClaimLost` if the challenge is another sender's by now.
+        """
+        v = self._pending_at(now)
+        challenge = v._claimed(number, claim)
+        if challenge.handed_by not in (None, claim):
+            raise ClaimLost
+        return v._with(
+            replace(
+                challenge,
+                digest=digest,
+                expires_at=v._code_end(now),
+                handed_by=claim,
+                route=route,
+            )
+        )
+
+    def taken(self, number: int, provider_id: str, *, claim: str, now: datetime) -> Verification:
+        """The gateway has it. Never overwrites what a quicker receipt said."""
+        challenge = replace(self.challenge(number), provider_id=provider_id)
+        return self._with(_released(challenge._moved(Delivery.SENT, now), claim))
+
+    def refused(self, number: int, reason: str, *, claim: str, now: datetime) -> Verification:
+        """Nobody will ever take it. Ends the verification if no code of it was handed over."""
+        challenge = self._claimed(number, claim)
+        challenge = replace(challenge, digest=None, expires_at=self._code_end(challenge.queued_at))
+        v = self._with(_released(challenge._moved(Delivery.UNDELIVERED, now, reason), claim))
+        v = v.at(now)
+        if v.is_pending and not any(c.is_queued or c.may_be_out for c in v.challenges):
+            return v._end(Ending.NOTHING_GOT_THROUGH, now)
+        return v
+
+    def postponed(
+        self,
+        number: int,
+        reason: str,
+        *,
+        claim: str,
+        now: datetime,
+        at_least: timedelta = timedelta(),
+    ) -> Verification:
+        """Certainly not taken; due again after 1, 2, 4 … seconds, and not before *at_least*.
+
+        Refused for good where the next try would come too late for the person to use the code.
+        """
+        challenge = self._claimed(number, claim)
+        wait = max(min(_FIRST_RETRY * 2 ** min(challenge.tries, 10), _LONGEST_RETRY), at_least)
+        if not self.at(now).is_pending or now + wait >= self._code_end(challenge.queued_at):
+            return self.refused(number, reason, claim=claim, now=now)
+        return self._with(
+            replace(
+                challenge,
+                claim=None,
+                due_at=now + wait,
+                digest=None,
+                expires_at=self._code_end(challenge.queued_at),
+                handed_by=None,
+                tries=challenge.tries + 1,
+                reason=reason,
+                updated_at=now,
+            )
+        )
+
+    def held_back(self, number: int, *, claim: str, now: datetime) -> Verification:
+        """Not tried, since the route's calls are used up. It keeps its place in the queue."""
+        challenge = self._claimed(number, claim)
+        if now >= self._code_end(challenge.queued_at):
+            return self.refused(number, "too_late", claim=claim, now=now)
+        return self._with(replace(challenge, claim=None))
+
+    def answer_lost(self, number: int, reason: str, *, now: datetime) -> Verification:
+        """It may have been taken, so it is never sent again blindly; the code stays good."""
+        challenge = self.challenge(number)
+        if not challenge.is_queued:
+            return self
+        moved = challenge._moved(Delivery.UNKNOWN, now, reason)
+        return self._with(replace(moved, claim=None, handed_by=None))
+
+    def received(
+        self, number: int, delivery: Delivery, reason: str | None, now: datetime
+    ) -> Verification:
+        """What a delivery receipt says. Never a proof of anything, and never an ending."""
+        return self._with(self.challenge(number)._moved(delivery, now, reason))
+
+    # -- the one way out ------------------------------------------------------------------------
+
+    def _end(self, how: Ending, now: datetime) -> Verification:
+        assert self.is_pending
+        v = self if how is Ending.RIGHT_CODE else self._forgetting_digests()
+        waiting = [c for c in v.challenges if c.is_queued and not c.handed_by]
+        for challenge in waiting:  # nobody needs a code any more
+            moved = challenge._moved(Delivery.UNDELIVERED, now, "verification_ended")
+            v = v._with(replace(moved, claim=None))
+        return replace(v, status=ENDINGS[how], ended_at=now)
+
+    def _pending_at(self, now: datetime) -> Verification:
+        v = self.at(now)
+        if not v.is_pending:
+            raise VerificationEnded(v)
+        return v
+
+    def _claimed(self, number: int, claim: str) -> Challenge:
+        challenge = self.challenge(number)
+        if not challenge.is_queued or challenge.claim != claim:
+            raise ClaimLost
+        return challenge
+
+    def _code_end(self, born: datetime) -> datetime:
+        return min(born + self.policy.code_life, self.created_at + self.policy.life)
+
+    def _with(self, challenge: Challenge) -> Verification:
+        place = challenge.number - 1
+        before, after = self.challenges[:place], self.challenges[place + 1 :]
+        return replace(self, challenges=(*before, challenge, *after))
+
+    def _forgetting_digests(self, but: int | None = None) -> Verification:
+        kept = tuple(
+            c if c.number == but or not c.digest else replace(c, digest=None)
+            for c in self.challenges
+        )
+        return replace(self, challenges=kept)
+
+
+def _released(challenge: Challenge, claim: str) -> Challenge:
+    if challenge.claim not in (claim, None):
+        return challenge
+    return replace(challenge, claim=None, handed_by=None)

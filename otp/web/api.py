@@ -1,0 +1,195 @@
+"""The JSON door: paths under /v1, and what their answers look like."""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+from flask import Flask, Response, g, request
+from pydantic import IPvAnyAddress, StringConstraints
+from werkzeug.exceptions import HTTPException
+
+from otp import log
+from otp.errors import InvalidInput, Issue, OtpError
+from otp.service import Caller
+from otp.store import Replay
+from otp.verification import Verification
+from otp.web import World, body, health, problems
+from otp.web.auth import authenticated, must_be_secret
+from otp.web.headers import install
+from otp.web.resource import resource, seconds
+
+_LISTED: Final = 20
+_IDEMPOTENCY_KEY: Final = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\uffff]|\\["\\])+"|[!#-\[\]-~]+')
+_LONGEST_KEY: Final = 255
+
+_log = log.get("otp.api")
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
+
+
+class Start(body.Members):
+    phone_number: Annotated[str, StringConstraints(max_length=64)]
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    channel: Literal["sms"] = "sms"
+    purpose: Word | None = None
+    locale: Annotated[str, StringConstraints(max_length=35)] | None = None
+    nonce: Annotated[str, StringConstraints(max_length=200)] | None = None
+    reference: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    client_ip: IPvAnyAddress | None = None
+    device: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+
+
+class Check(body.Members):
+    code: Annotated[str, StringConstraints(max_length=64)]
+    purpose: Word | None = None
+    client_ip: IPvAnyAddress | None = None
+
+
+class Nothing(body.Members):
+    """For requests that need no body: none, or an empty object."""
+
+
+def create_api(world: World) -> Flask:
+    """The Flask application of the machine doors; the pages are another one beside it."""
+    app = Flask("otp.web.api", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    install(app, world)
+    app.register_error_handler(Exception, lambda error: _refusal(world, error))
+    _add_verifications(app, world)
+    health.add(app, world)
+
+    @app.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return _json(world.prover.jwks(), HTTPStatus.OK)
+
+    return app
+
+
+def _add_verifications(app: Flask, world: World) -> None:
+    service, now = world.service, world.clock
+
+    @app.post("/v1/verifications")
+    def start() -> Response:
+        caller, raw = _caller(world), body.read(request)
+        asked = body.members(request, raw, Start)
+        if not caller.is_secret:
+            _must_not_hold(asked, "client_ip", "device")
+        started = service.start(
+            caller,
+            asked.phone_number,
+            region=asked.region,
+            purpose=asked.purpose,
+            locale=asked.locale,
+            nonce=asked.nonce,
+            reference=asked.reference,
+            replay=_replay(world, caller, raw),
+        )
+        answer = resource(started.verification, now())
+        if started.resumed:
+            return _json(answer | {"resumed": True}, HTTPStatus.OK)
+        created = _json(answer, HTTPStatus.CREATED)
+        created.headers["Location"] = f"/v1/verifications/{started.verification.id}"
+        return created
+
+    @app.get("/v1/verifications")
+    def search() -> Response:
+        caller = _caller(world)
+        must_be_secret(caller)
+        reference = request.args.get("reference", "")
+        if not 1 <= len(reference) <= 64:
+            raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
+        found = service.by_reference(caller.client_id, reference, _LISTED)
+        return _json({"data": [resource(v, now()) for v in found]}, HTTPStatus.OK)
+
+    @app.get("/v1/verifications/<id>")
+    def read(id: str) -> Response:
+        return _json(resource(service.get(_caller(world).client_id, id), now()), HTTPStatus.OK)
+
+    @app.post("/v1/verifications/<id>/check")
+    def check(id: str) -> Response:
+        caller, raw = _caller(world), body.read(request)
+        asked = body.members(request, raw, Check)
+        if not caller.is_secret:
+            _must_not_hold(asked, "client_ip")
+        v = service.check(
+            caller, id, asked.code, purpose=asked.purpose, replay=_replay(world, caller, raw)
+        )
+        return _json(resource(v, now()) | _proven(world, caller, v), HTTPStatus.OK)
+
+    @app.post("/v1/verifications/<id>/resend")
+    def resend(id: str) -> Response:
+        caller, raw = _caller(world), body.read(request)
+        body.members(request, raw, Nothing, optional=True)
+        v = service.resend(caller, id, replay=_replay(world, caller, raw))
+        return _json(resource(v, now()), HTTPStatus.ACCEPTED)
+
+    @app.post("/v1/verifications/<id>/cancel")
+    def cancel(id: str) -> Response:
+        caller, raw = _caller(world), body.read(request)
+        body.members(request, raw, Nothing, optional=True)
+        v = service.cancel(caller, id, replay=_replay(world, caller, raw))
+        return _json(resource(v, now()), HTTPStatus.OK)
+
+
+def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
+    """What an approval answers besides the resource, for as long as it may be told again."""
+    now = world.clock()
+    if not v.answers_again(now) or v.approved_by != caller.credential:
+        return {}
+    proof = world.prover.issue(v)
+    out = {"proof": proof.token, "proof_expires_in": seconds(proof.expires_at - now)}
+    return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})
+
+
+def _caller(world: World) -> Caller:
+    caller = authenticated(request, world.store)
+    g.caller = caller
+    return caller
+
+
+def _must_not_hold(asked: body.Members, *names: str) -> None:
+    found = [name for name in names if getattr(asked, name) is not None]
+    if found:
+        detail = "Only a secret key may send this member."
+        raise InvalidInput(*(Issue(f"/{name}", "not_allowed", detail) for name in found))
+
+
+def _replay(world: World, caller: Caller, raw: bytes) -> Replay | None:
+    """The repeatable request this is, if it carries an Idempotency-Key.
+
+    Its scope is the credential and the address; what was asked is remembered as a keyed digest,
+    since a body holds a number or a code.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if len(key) > _LONGEST_KEY or not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise problems.MalformedBody
+    mac = world.store.lookup.mac
+    return Replay(
+        key=mac("replay", caller.credential, request.path, key.strip('"')),
+        fingerprint=mac("replayed body", raw.decode("latin-1")),
+    )
+
+
+def _json(value: dict[str, Any], status: HTTPStatus) -> Response:
+    return Response(json.dumps(value), status=status, content_type="application/json")
+
+
+def _refusal(world: World, error: Exception) -> Response:
+    if isinstance(error, OtpError | HTTPException):
+        _log.info("refused", error=problems.kind_of(error).word)
+    else:
+        _log.exception("internal_error")
+    caller: Caller | None = g.get("caller")
+    return problems.problem(
+        error,
+        public_url=world.settings.public_url,
+        request_id=g.get("request_id", ""),
+        now=world.clock(),
+        tell_reason=caller is not None and caller.is_secret,
+    )

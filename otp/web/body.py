@@ -1,0 +1,100 @@
+"""Reads a request body, strictly: one JSON object of at most 4 KiB, members known and typed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+from flask import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from otp.errors import InvalidInput, Issue
+from otp.web.problems import MalformedBody
+
+LIMIT: Final = 4096  # bytes
+
+_CODES: Final = {
+    "missing": ("missing", "This member is needed."),
+    "string_type": ("not_a_string", "This must be a string."),
+    "string_too_long": ("too_long", "This is too long."),
+    "string_too_short": ("too_short", "This is too short."),
+    "string_pattern_mismatch": ("not_allowed", "This has characters that are not allowed."),
+    "literal_error": ("not_allowed", "This is not one of the values that are allowed."),
+    "extra_forbidden": ("unknown_member", "There is no such member."),
+    "ip_any_address": ("not_an_address", "This must be an IPv4 or IPv6 address."),
+}
+
+Model = TypeVar("Model", bound="Members")
+
+
+class Members(BaseModel):
+    """What a request may hold. Unknown members are refused, and no type is guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def read(request: Request) -> bytes:
+    """The body as it came. Raises 413 for one over the limit, chunked ones as well."""
+    if request.content_length is not None and request.content_length > LIMIT:
+        raise RequestEntityTooLarge
+    # One byte more than allowed: some servers cut a chunked body at a limit without a word.
+    body = request.stream.read(LIMIT + 1)
+    if len(body) > LIMIT:
+        raise RequestEntityTooLarge
+    return body
+
+
+def members(request: Request, body: bytes, model: type[Model], *, optional: bool = False) -> Model:
+    """The body as *model*; an *optional* one may be missing altogether.
+
+    Raises `MalformedBody`, `InvalidInput`, 415. None of them repeats what was sent.
+    """
+    if body or not optional:
+        _must_be_json(request)
+        values = _object(body)
+    else:
+        values = {}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        raise InvalidInput(*(_issue(e["type"], e["loc"]) for e in found)) from None
+
+
+def _must_be_json(request: Request) -> None:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+        # A lone surrogate is legal as an escape and no text: it explodes when it is written.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise MalformedBody from None
+    if not isinstance(value, dict):
+        raise MalformedBody
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("duplicate member")
+    return value
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _issue(kind: str, location: tuple[int | str, ...]) -> Issue:
+    code, detail = _CODES.get(kind, ("invalid", "This value cannot be used."))
+    # The name of an unknown member is the caller's own, and is not repeated.
+    path = () if code == "unknown_member" else location
+    return Issue("".join(f"/{part}" for part in path), code, detail)

@@ -1,0 +1,42 @@
+"""Liveness and readiness. Both answer for any Host, and tell nothing worth hiding."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Flask, Response
+
+from otp.errors import Unavailable
+from otp.service import PAUSED
+from otp.web import World
+
+
+def add(app: Flask, world: World) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        """The process lives; touches nothing."""
+        return _answer({"status": "ok"}, 200)
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        """200 when a write to the store would work and its schema is current."""
+        checks = {"store": "ok", "sending": "ok"}
+        status = 200
+        try:
+            world.store.ping()
+            if world.store.flag(PAUSED):
+                checks["sending"] = "paused"
+        except Unavailable:
+            checks = {"store": "unavailable", "sending": "unknown"}
+            status = 503
+        word = "unavailable" if status == 503 else "ok"
+        if checks["sending"] == "paused":
+            word = "degraded"
+        return _answer({"status": word, "checks": checks}, status)
+
+
+def _answer(value: dict[str, object], status: int) -> Response:
+    out = Response(json.dumps(value), status=status, content_type="application/json")
+    if status == 503:
+        out.headers["Retry-After"] = "5"
+    return out

@@ -1,0 +1,300 @@
+"""Every refusal as an RFC 9457 problem: one table from error class to word and status.
+
+A class that is not in the table takes its nearest ancestor's row. The standard members win: they
+are merged last, so no extension can overwrite them. No problem repeats a value the caller sent.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from otp.errors import (
+    Forbidden,
+    InvalidInput,
+    InvalidPhoneNumber,
+    NotFound,
+    OtpError,
+    QuotaExceeded,
+    Refused,
+    ReplayMismatch,
+    TooManyFailures,
+    TooSoon,
+    Unauthorized,
+    Unavailable,
+    VerificationEnded,
+    Wait,
+    WrongCode,
+)
+from otp.web.resource import resource, seconds, timestamp
+
+
+class MalformedBody(OtpError):
+    """Not a JSON object, or a header that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One machine word, its status, and what it means to people and to developers."""
+
+    word: str
+    status: int
+    title: str
+    meaning: str
+    advice: str
+
+
+_KINDS: Final = (
+    Kind(
+        "malformed_body",
+        400,
+        "The request cannot be read",
+        "The body is not one JSON object in UTF-8, or a header has not the form it must have.",
+        "Send one object, without duplicate members, NaN or a byte order mark.",
+    ),
+    Kind(
+        "unauthorized",
+        401,
+        "A valid API key is needed",
+        "No key came with the request, or one that is wrong or revoked.",
+        "Send “Authorization: Bearer” and a key of your client.",
+    ),
+    Kind(
+        "forbidden",
+        403,
+        "This key may not do that",
+        "A publishable key may start, check, resend, cancel, and read by id; nothing else.",
+        "Make this call from your server, with the client's secret key.",
+    ),
+    Kind(
+        "csrf",
+        403,
+        "This form did not come from our page",
+        "The form was sent from another site, or from a page of another browser session.",
+        "Open the sign-in page again and fill in the form there.",
+    ),
+    Kind(
+        "challenge_required",
+        403,
+        "Please show that you are a person",
+        "Too many requests came from where you are, so one more step is asked for.",
+        "Open the address in “challenge_url” in a browser, then try again.",
+    ),
+    Kind(
+        "not_found",
+        404,
+        "Nothing is here",
+        "There is no such address, or no such verification for this key. A verification is also "
+        "forgotten some time after it ended.",
+        "Check the address and the id.",
+    ),
+    Kind(
+        "method_not_allowed",
+        405,
+        "Not this method",
+        "The address exists, and does not answer this HTTP method.",
+        "The “Allow” header names those it answers.",
+    ),
+    Kind(
+        "idempotency_conflict",
+        409,
+        "The first request with this key still runs",
+        "Another request with the same Idempotency-Key has not been answered yet.",
+        "Wait for its answer, or try again in a moment.",
+    ),
+    Kind(
+        "verification_ended",
+        410,
+        "This verification has ended",
+        "It was approved, canceled or failed, its time or its attempts ran out; “verification_"
+        "status” says which. What is submitted to it is not looked at any more.",
+        "Start a new one.",
+    ),
+    Kind(
+        "body_too_large",
+        413,
+        "The body is too large",
+        "A request body may have up to 4096 bytes.",
+        "Send less.",
+    ),
+    Kind(
+        "unsupported_media_type",
+        415,
+        "Not this kind of body",
+        "The API reads application/json, and the forms of the pages what a browser sends.",
+        "Set “Content-Type: application/json”.",
+    ),
+    Kind(
+        "invalid_input",
+        422,
+        "A value cannot be used",
+        "“errors” names each member that is missing, unknown, or has a value that cannot be used.",
+        "Mend them and send the request again. Nothing was spent.",
+    ),
+    Kind(
+        "invalid_phone_number",
+        422,
+        "This phone number cannot be used",
+        "“reason” says why: not_a_number, too_short, too_long, not_mobile, country_not_served, "
+        "or blocked.",
+        "Check the number, its country code first.",
+    ),
+    Kind(
+        "wrong_code",
+        422,
+        "That code is not right",
+        "One attempt was spent; “attempts_left” says how many there are.",
+        "Look at the newest message and type its code.",
+    ),
+    Kind(
+        "idempotency_mismatch",
+        422,
+        "Same Idempotency-Key, other request",
+        "This key came before with another request.",
+        "Draw a new key for each new request.",
+    ),
+    Kind(
+        "too_soon",
+        429,
+        "A message was sent a moment ago",
+        "Between two messages to a number lies a wait, whoever asks for them.",
+        "Come back after “retry_in” seconds.",
+    ),
+    Kind(
+        "too_many_failures",
+        429,
+        "Too many wrong codes for this number",
+        "So many wrong codes came for this number that it is closed for a while; the right code is "
+        "refused as well.",
+        "Come back after “retry_in” seconds.",
+    ),
+    Kind(
+        "quota_exceeded",
+        429,
+        "A limit is used up",
+        "“quota” names it: phone_number, address, prefix, country, client, or verification for the "
+        "messages of one verification.",
+        "Come back after “retry_in” seconds.",
+    ),
+    Kind(
+        "internal",
+        500,
+        "Something is broken here",
+        "The fault is ours, and it is in our log under the request id.",
+        "Try again later; tell the operator the request id.",
+    ),
+    Kind(
+        "unavailable",
+        503,
+        "Not available right now",
+        "The service cannot do this safely at the moment, so it refuses rather than guesses.",
+        "Try again after “retry_in” seconds.",
+    ),
+)
+
+KINDS: Final = {kind.word: kind for kind in _KINDS}
+
+_WORDS: Final[dict[type[OtpError], str]] = {
+    MalformedBody: "malformed_body",
+    InvalidInput: "invalid_input",
+    InvalidPhoneNumber: "invalid_phone_number",
+    Unauthorized: "unauthorized",
+    Forbidden: "forbidden",
+    NotFound: "not_found",
+    ReplayMismatch: "idempotency_mismatch",
+    WrongCode: "wrong_code",
+    TooSoon: "too_soon",
+    TooManyFailures: "too_many_failures",
+    QuotaExceeded: "quota_exceeded",
+    VerificationEnded: "verification_ended",
+    Unavailable: "unavailable",
+}
+
+_HTTP_WORDS: Final = {
+    400: "malformed_body",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "quota_exceeded",
+}
+
+
+def kind_of(error: Exception) -> Kind:
+    """The row of an error's class, or of its nearest ancestor that has one."""
+    if isinstance(error, HTTPException):
+        return KINDS[_HTTP_WORDS.get(error.code or 500, "internal")]
+    for ancestor in type(error).__mro__:
+        if ancestor in _WORDS:
+            return KINDS[_WORDS[ancestor]]
+    return KINDS["internal"]
+
+
+def retry_in(error: Exception) -> int | None:
+    """Whole seconds after which the same request may succeed, at least 1; None: no such time."""
+    if isinstance(error, Wait | Unavailable):
+        return max(seconds(error.retry_in), 1)
+    return None
+
+
+def headers(error: Exception) -> dict[str, str]:
+    """What a refusal says outside of its body."""
+    out: dict[str, str] = {}
+    if (wait := retry_in(error)) is not None:
+        out["Retry-After"] = str(wait)
+    if isinstance(error, Unauthorized):
+        out["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, HTTPException) and error.code == 405:
+        out |= {name: value for name, value in error.get_headers() if name == "Allow"}
+    return out
+
+
+def problem(
+    error: Exception, *, public_url: str, request_id: str, now: datetime, tell_reason: bool
+) -> Response:
+    """The problem as `application/problem+json`. *tell_reason*: the caller holds a secret key."""
+    kind = kind_of(error)
+    members = _extensions(error, now, tell_reason) | {
+        "type": f"{public_url}/problems/{kind.word}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.meaning,
+        "error": kind.word,
+        "request_id": request_id,
+    }
+    return Response(
+        json.dumps(members),
+        status=kind.status,
+        headers=headers(error),
+        content_type="application/problem+json",
+    )
+
+
+def _extensions(error: Exception, now: datetime, tell_reason: bool) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if (wait := retry_in(error)) is not None:
+        out["retry_in"] = wait
+    if isinstance(error, InvalidPhoneNumber):
+        out["reason"] = error.reason
+    if isinstance(error, InvalidInput):
+        out["errors"] = [
+            {"pointer": issue.pointer, "code": issue.code, "detail": issue.detail}
+            for issue in error.issues
+        ]
+    if isinstance(error, QuotaExceeded):
+        out["quota"] = error.quota
+    if isinstance(error, WrongCode):
+        out["attempts_left"] = error.verification.attempts_left
+    if isinstance(error, VerificationEnded) and error.verification.ended_at:
+        out["verification_status"] = error.verification.status.value
+        out["ended_at"] = timestamp(error.verification.ended_at)
+    if isinstance(error, Refused) and error.verification:
+        out["verification"] = resource(error.verification, now)
+    if isinstance(error, Unavailable) and tell_reason:
+        out["reason"] = error.reason
+    return out

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from otp.client import SIGN_IN
+from otp.errors import InvalidPhoneNumber, Rejected
+from otp.phone import Phone
+from otp.service import Caller
+from otp.verification import Verification
+from tests.commands.terminal import Terminal
+from tests.world import NUMBER, OTHER_NUMBER
+
+PERSON = Caller(client_id=SIGN_IN, credential="browser")
+
+
+def started(terminal: Terminal, number: str = NUMBER) -> Verification:
+    """One verification whose message was handed over, or refused if the provider is told to."""
+    with terminal.parts() as parts:
+        v = parts.world.service.start(PERSON, number, purpose="sign-in").verification
+        parts.sender.run_once()
+        return parts.world.service.get(SIGN_IN, v.id)
+
+
+def test_a_number_shows_what_happened_to_it_newest_first(terminal: Terminal) -> None:
+    first = started(terminal)
+    terminal.clock.turn(minutes=5)
+    terminal.provider.next = [Rejected("not_on_network")]
+    second = started(terminal)
+    said = "\n".join(terminal.lines("phone", "show", NUMBER))
+    assert said.index(second.support_code) < said.index(first.support_code)
+    newer, older = said.split(second.support_code)[1].split(first.support_code)
+    assert "undelivered  fake  not_on_network" in newer
+    assert "message 1  sent  fake  -" in older
+    assert "2026-11-22 08:44:27Z" in said
+    assert "0 of 5 attempts" in said
+
+
+def test_a_number_is_never_written_out(terminal: Terminal) -> None:
+    started(terminal)
+    said = [
+        *terminal.lines("phone", "show", NUMBER),
+        *terminal.lines("phone", "block", NUMBER),
+        *terminal.lines("phone", "allow", NUMBER),
+        *terminal.lines("phone", "forget", NUMBER, "--yes"),
+    ]
+    assert "+91••••••3210" in said[0]
+    assert NUMBER[1:] not in "\n".join(said)
+
+
+def test_another_number_is_another_story(terminal: Terminal) -> None:
+    started(terminal)
+    assert terminal.lines("phone", "show", OTHER_NUMBER)[-1] == "Nothing is known of it."
+
+
+def test_time_that_nobody_wrote_down_shows(terminal: Terminal) -> None:
+    started(terminal)
+    terminal.clock.turn(hours=1)
+    assert "expired" in "\n".join(terminal.lines("phone", "show", NUMBER))
+
+
+def test_a_blocked_number_is_refused_until_it_is_allowed(terminal: Terminal) -> None:
+    terminal.lines("phone", "block", NUMBER)
+    with pytest.raises(InvalidPhoneNumber, match="blocked"):
+        started(terminal)
+    assert terminal.lines("phone", "show", NUMBER)[0].endswith(": blocked")
+    started(terminal, OTHER_NUMBER)
+    terminal.lines("phone", "allow", NUMBER)
+    assert terminal.lines("phone", "show", NUMBER)[0].endswith(": not blocked")
+    started(terminal)
+
+
+def test_a_forgotten_number_leaves_no_verification(terminal: Terminal) -> None:
+    started(terminal)
+    terminal.clock.turn(minutes=5)
+    started(terminal)
+    [said] = terminal.lines("phone", "forget", NUMBER, "--yes")
+    assert said.endswith("verifications erased: 2")
+    with terminal.parts() as parts:
+        assert parts.world.store.of_number(Phone.of(NUMBER), 10) == []
+
+
+def test_forgetting_asks_first(terminal: Terminal) -> None:
+    started(terminal)
+    assert "Erase all" in terminal.type("phone", "forget", NUMBER, answers="n\n").stdout
+    with terminal.parts() as parts:
+        assert len(parts.world.store.of_number(Phone.of(NUMBER), 10)) == 1
+    result = terminal.type("phone", "forget", NUMBER, answers="y\n")
+    assert "verifications erased: 1" in result.stdout
+
+
+def test_a_number_that_is_not_served_any_more_can_be_erased(terminal: Terminal) -> None:
+    terminal.env["OTP_COUNTRIES"] = "GB"
+    started(terminal, "+447400123456")
+    terminal.env["OTP_COUNTRIES"] = "IN"
+    [said] = terminal.lines("phone", "forget", "+447400123456", "--yes")
+    assert "erased: 1" in said
+
+
+@pytest.mark.parametrize("command", ["show", "block", "allow", "forget"])
+def test_what_is_no_number_is_said_and_not_repeated(terminal: Terminal, command: str) -> None:
+    said = terminal.refusal("phone", command, "+91 98765 HELLO")
+    assert "not_a_number" in said
+    assert "HELLO" not in said

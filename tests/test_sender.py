@@ -1,0 +1,349 @@
+"""The sender: what a gateway may do, and what becomes of the message."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from otp.errors import Rejected, Unavailable, Unknown, Unreachable
+from otp.providers import Provider
+from otp.sender import Sender
+from otp.service import Caller
+from otp.store import Store
+from otp.verification import Challenge, Status, Verification
+from tests.gateway import until
+from tests.world import NUMBER, FakeProvider, ServiceWorld, secret_key, wrong
+
+ME = Caller(client_id="sign-in", credential="me")
+
+
+def start(world: ServiceWorld, number: str = NUMBER) -> str:
+    return world.service.start(ME, number).verification.id
+
+
+def read(world: ServiceWorld, id: str) -> Verification:
+    return world.service.get("sign-in", id)
+
+
+def newest(world: ServiceWorld, id: str) -> Challenge:
+    return read(world, id).newest
+
+
+def sender_over(
+    world: ServiceWorld, *route: Provider, store: Store | None = None, threads: int = 4
+) -> Sender:
+    parts = world.parts.world
+    draws = iter(range(123456, 10**6, 1111))
+    return Sender(
+        store=store or world.store,
+        keyring=parts.keyring,
+        route=route,
+        template=world.settings.template,
+        clock=world.clock,
+        randbelow=lambda _: next(draws),
+        token_bytes=parts.token_bytes,
+        bell=threading.Event(),
+        threads=threads,
+    )
+
+
+def test_what_is_queued_is_sent_once_with_our_name_for_it(world: ServiceWorld) -> None:
+    id = start(world)
+    assert world.sender.run_once() == 1
+    assert world.sender.run_once() == 0
+    [sms] = world.provider.sent
+    assert (sms.to.e164, sms.reference) == (NUMBER, f"{id.removeprefix('ver_')}-1")
+    assert newest(world, id).delivery == "sent"
+    assert newest(world, id).provider_id == "fake-1"
+
+
+def test_the_code_is_kept_as_a_keyed_digest_only(world: ServiceWorld) -> None:
+    id = start(world)
+    assert newest(world, id).digest is None
+    code = world.deliver()
+    digest = newest(world, id).digest
+    assert digest is not None
+    assert code not in digest
+    assert digest.startswith("k1$")
+
+
+def test_the_digest_is_committed_before_the_message_leaves(world: ServiceWorld) -> None:
+    id = start(world)
+    seen: list[Challenge] = []
+
+    class Looking(FakeProvider):
+        def send(self, sms: object) -> str:
+            seen.append(newest(world, id))
+            return super().send(sms)  # type: ignore[arg-type]
+
+    sender_over(world, Looking()).run_once()
+    assert seen[0].digest
+    assert seen[0].handed_by
+    assert seen[0].is_queued
+
+
+def test_not_taken_is_tried_again_with_a_new_code_after_a_wait(world: ServiceWorld) -> None:
+    id = start(world)
+    world.provider.next = [Unreachable("unreachable")]
+    world.sender.run_once()
+    assert newest(world, id).is_queued
+    assert (newest(world, id).digest, newest(world, id).reason) == (None, "unreachable")
+    assert world.sender.run_once() == 0
+    world.clock.turn(seconds=1)
+    code = world.deliver()
+    assert newest(world, id).delivery == "sent"
+    assert world.service.check(ME, id, code).status is Status.APPROVED
+
+
+def test_a_gateway_that_names_a_time_is_left_alone_until_then(world: ServiceWorld) -> None:
+    start(world)
+    world.provider.next = [Unreachable("throttled", retry_in=timedelta(seconds=40))]
+    world.sender.run_once()
+    world.clock.turn(seconds=39)
+    assert world.sender.run_once() == 0
+    world.clock.turn(seconds=1)
+    assert world.sender.run_once() == 1
+
+
+def test_refused_for_good_fails_at_once_and_is_never_tried_again(world: ServiceWorld) -> None:
+    id = start(world)
+    world.provider.next = [Rejected("number_unusable")]
+    world.sender.run_once()
+    assert read(world, id).status is Status.FAILED
+    assert newest(world, id).reason == "number_unusable"
+    world.clock.turn(seconds=90)
+    assert world.sender.run_once() == 0
+
+
+def test_a_gateway_that_stays_away_fails_it_in_the_end(world: ServiceWorld) -> None:
+    id = start(world)
+    world.provider.next = [Unreachable("unreachable")] * 100
+    for _ in range(60):
+        world.sender.run_once()
+        world.clock.turn(seconds=10)
+    assert read(world, id).status is Status.FAILED
+    assert world.provider.sent == []
+    assert 10 < 100 - len(world.provider.next) < 20
+
+
+def test_a_lost_answer_is_never_sent_again_and_its_code_is_good(world: ServiceWorld) -> None:
+    id = start(world)
+    sms_seen = []
+
+    class Cut(FakeProvider):
+        def send(self, sms: object) -> str:
+            sms_seen.append(sms)
+            raise Unknown("no_answer")
+
+    sender_over(world, Cut()).run_once()
+    assert (newest(world, id).delivery, newest(world, id).reason) == ("unknown", "no_answer")
+    world.clock.turn(seconds=300)
+    assert world.sender.run_once() == 0
+    assert world.service.check(ME, id, "123456").status is Status.APPROVED
+    assert len(sms_seen) == 1
+
+
+def test_the_next_of_the_route_takes_it_with_the_same_code(world: ServiceWorld) -> None:
+    id = start(world)
+    first = FakeProvider(name="main", next=[Unreachable("unreachable")])
+    second = FakeProvider(name="backup")
+    sender_over(world, first, second).run_once()
+    assert second.codes == ["123456"]
+    assert (newest(world, id).route, newest(world, id).delivery) == ("backup", "sent")
+
+
+@pytest.mark.parametrize("error", [Rejected("number_unusable"), Unknown("no_answer")])
+def test_what_is_refused_for_good_or_unknown_goes_to_no_other(
+    world: ServiceWorld, error: Exception
+) -> None:
+    start(world)
+    second = FakeProvider(name="backup")
+    sender_over(world, FakeProvider(name="main", next=[error]), second).run_once()
+    assert second.sent == []
+
+
+def test_a_sender_that_died_between_commit_and_answer_leaves_it_unknown(
+    world: ServiceWorld,
+) -> None:
+    id = start(world)
+    [claim] = world.store.claim(
+        token="dead", now=world.clock(), lease=timedelta(seconds=5), limit=1
+    )
+    world.store.swap(
+        "sign-in",
+        id,
+        lambda v: v.hand_over(1, "k1$00", claim=claim.token, route="main", now=world.clock()),
+        now=world.clock(),
+    )
+    assert world.sender.run_once() == 0, "its lease holds"
+    world.clock.turn(seconds=5)
+    assert world.sender.run_once() == 1
+    assert world.provider.sent == []
+    assert (newest(world, id).delivery, newest(world, id).reason) == ("unknown", "sender_stopped")
+
+
+def test_a_sender_that_died_before_that_loses_only_its_lease(world: ServiceWorld) -> None:
+    id = start(world)
+    world.store.claim(token="dead", now=world.clock(), lease=timedelta(seconds=5), limit=1)
+    assert world.sender.run_once() == 0
+    world.clock.turn(seconds=5)
+    world.deliver()
+    assert newest(world, id).delivery == "sent"
+
+
+def test_a_sender_that_slept_through_its_lease_sends_nothing(world: ServiceWorld) -> None:
+    id = start(world)
+    woken = FakeProvider(name="late")
+    slow = sender_over(world, woken)
+    [claim] = slow._claims(1)
+    world.clock.turn(seconds=60)
+    world.deliver()
+    slow._send(claim)
+    assert woken.sent == []
+    assert len(world.provider.sent) == 1
+    assert newest(world, id).delivery == "sent"
+
+
+def test_what_ended_in_the_queue_is_not_sent(world: ServiceWorld) -> None:
+    canceled, expired = start(world), start(world, "+919876543299")
+    world.service.cancel(ME, canceled)
+    world.clock.turn(seconds=600)
+    world.sender.run_once()
+    assert world.provider.sent == []
+    assert world.sender.run_once() == 0
+    assert world.store.get("sign-in", expired).status is Status.EXPIRED
+
+
+def test_the_calls_of_a_route_are_kept_and_the_oldest_goes_first(tmp_path: Path) -> None:
+    provider = FakeProvider(per_minute=3)
+    world = ServiceWorld(tmp_path, provider=provider)
+    try:
+        numbers = [f"+9198765432{n:02}" for n in range(5)]
+        for number in numbers:
+            start(world, number)
+            world.clock.turn(milliseconds=10)
+        world.sender.run_once()
+        assert len(provider.sent) == 3
+        world.clock.turn(seconds=62)
+        world.sender.run_once()
+        assert [sms.to.e164 for sms in provider.sent] == numbers
+    finally:
+        world.close()
+
+
+def test_paused_sends_nothing_and_loses_nothing(world: ServiceWorld) -> None:
+    start(world)
+    world.store.put_flag("pause", "1")
+    assert world.sender.run_once() == 0
+    world.store.put_flag("pause", None)
+    assert world.sender.run_once() == 1
+
+
+def test_a_number_whose_key_is_gone_is_never_sent_to(tmp_path: Path) -> None:
+    first = ServiceWorld(tmp_path)
+    id = start(first)
+    first.close()
+    second = ServiceWorld(tmp_path, OTP_SECRET_KEYS=_both())
+    second.close()
+    third = ServiceWorld(tmp_path, OTP_SECRET_KEYS=_both().split(",")[0])
+    try:
+        third.sender.run_once()
+        assert third.provider.sent == []
+        assert read(third, id).status is Status.FAILED
+        assert newest(third, id).reason == "number_unreadable"
+    finally:
+        third.close()
+
+
+def _both() -> str:
+    return f"{secret_key('k2', 2)},{secret_key('k1', 1)}"
+
+
+# -- its threads ----------------------------------------------------------------------------------
+
+
+def test_what_is_started_while_it_runs_is_sent(world: ServiceWorld) -> None:
+    world.sender.start()
+    id = start(world)
+    until(lambda: newest(world, id).delivery == "sent", seconds=5)
+
+
+def test_a_gateway_that_hangs_holds_up_only_its_own_messages(world: ServiceWorld) -> None:
+    hanging = FakeProvider(hold=threading.Event())
+    sender = sender_over(world, hanging, threads=2)
+    sender.start()
+    ids = [start(world, f"+9198765432{n:02}") for n in range(4)]
+    until(lambda: sum(newest(world, id).handed_by is not None for id in ids) == 2)
+    assert sum(newest(world, id).claim is None for id in ids) == 2, "claims what it can send"
+    assert world.service.get("sign-in", ids[0]).is_pending
+    assert hanging.hold
+    hanging.hold.set()
+    sender.stop()
+    assert all(newest(world, id).handed_by is None for id in ids)
+
+
+def test_stopping_finishes_what_is_under_way(world: ServiceWorld) -> None:
+    hanging = FakeProvider(hold=threading.Event())
+    sender = sender_over(world, hanging)
+    sender.start()
+    id = start(world)
+    until(lambda: newest(world, id).handed_by is not None)
+    stopping = threading.Thread(target=sender.stop)
+    stopping.start()
+    assert hanging.hold
+    hanging.hold.set()
+    stopping.join(10)
+    assert newest(world, id).delivery == "sent"
+
+
+def test_a_store_that_fails_for_a_moment_does_not_lose_the_answer(world: ServiceWorld) -> None:
+    id = start(world)
+
+    class Flickering:
+        """The store, but its third change fails twice."""
+
+        def __init__(self, store: Store) -> None:
+            self._store = store
+            self.failures = 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._store, name)
+
+        def swap(self, *args: object, **named: object) -> Verification:
+            if world.provider.sent and self.failures < 2:
+                self.failures += 1
+                raise Unavailable("store")
+            return self._store.swap(*args, **named)  # type: ignore[arg-type]
+
+    flickering = Flickering(world.store)
+    sender_over(world, world.provider, store=flickering).run_once()  # type: ignore[arg-type]
+    assert flickering.failures == 2
+    assert newest(world, id).delivery == "sent"
+
+
+def test_two_senders_at_once_send_each_message_once(world: ServiceWorld) -> None:
+    providers = [FakeProvider(name=f"p{n}") for n in range(4)]
+    ids = [start(world, f"+9198765{n:05}") for n in range(40)]
+    threads = [threading.Thread(target=sender_over(world, p).run_once) for p in providers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(len(p.sent) for p in providers) == 40
+    assert all(newest(world, id).delivery == "sent" for id in ids)
+
+
+def test_a_wrong_code_of_the_first_send_is_still_wrong_after_a_resend(world: ServiceWorld) -> None:
+    id = start(world)
+    code = world.deliver()
+    world.clock.turn(seconds=30)
+    world.service.resend(ME, id)
+    codes = {code, world.deliver()}
+    guess = wrong(code)
+    while guess in codes:
+        guess = wrong(guess)
+    with pytest.raises(Exception, match="WrongCode"):
+        world.service.check(ME, id, guess)
