@@ -14,7 +14,7 @@ help: ## this list
 install: .venv/installed ## the environment in .venv, from the hash-locked requirements.txt
 
 run: .venv/installed ## demo mode on http://127.0.0.1:8000 (HOST=0.0.0.0 to reach it from a handset)
-	@OTP_DEMO=$${OTP_DEMO:-1} $(BIN)/flask serve --host $(HOST) --port $(PORT)
+	@OTP_DEMO=$${OTP_DEMO:-1} exec $(BIN)/flask serve --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev chromium lint ## lint, types and every test
 	@$(BIN)/python -m pytest
