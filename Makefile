@@ -14,7 +14,9 @@ help: ## this list
 install: .venv/installed ## the environment in .venv, from the hash-locked requirements.txt
 
 run: .venv/installed ## demo mode on http://127.0.0.1:8000 (HOST=0.0.0.0 to reach it from a handset)
-	@OTP_DEMO=$${OTP_DEMO:-1} exec $(BIN)/flask serve --host $(HOST) --port $(PORT)
+	@FLASK_SKIP_DOTENV=1 OTP_DEMO=$${OTP_DEMO:-1} \
+	    OTP_PUBLIC_URL=$${OTP_PUBLIC_URL:-http://127.0.0.1:$(PORT)} \
+	    exec $(BIN)/flask serve --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev chromium lint ## lint, types and every test
 	@$(BIN)/python -m pytest
@@ -29,7 +31,7 @@ format: .venv/installed-dev ## let ruff rewrite what it can
 	@$(BIN)/ruff format .
 
 docs: .venv/installed ## write docs/settings.md anew from the settings
-	@OTP_DEMO=1 $(BIN)/flask settings --markdown > docs/settings.md.new
+	@FLASK_SKIP_DOTENV=1 OTP_DEMO=1 $(BIN)/flask settings --markdown > docs/settings.md.new
 	@mv docs/settings.md.new docs/settings.md
 
 lock: .venv/installed-dev ## requirements*.txt anew from pyproject.toml
@@ -60,7 +62,9 @@ clean: ## remove .venv and every cache
 
 .PHONY: chromium
 chromium: # the browser of the page tests: an installed one, else Debian's
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || test -n "$$OTP_TEST_CHROMIUM" \
+	@test -n "$$OTP_TEST_CHROMIUM" \
+	    || (for name in chromium chromium-browser google-chrome; do \
+	            command -v $$name >/dev/null && exit 0; done; exit 1) \
 	    || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 \
 	         && { apt-get install -y -qq chromium >/dev/null 2>&1 \
 	              || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }; }; } \

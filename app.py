@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import dotenv
 from flask import Flask
+from flask.helpers import get_load_dotenv
 
 from otp import commands, demo, log
 from otp.keys import Keyring
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ROOT = Path(__file__).parent
-_MACHINE_DOORS = {"v1", ".well-known", "receipts", "healthz", "readyz", "metrics"}
+_HEALTH = {"healthz", "readyz"}
+_MACHINE_DOORS = {"v1", ".well-known", "receipts", "metrics"} | _HEALTH
 
 
 def now() -> datetime:
@@ -62,9 +64,13 @@ class Parts:
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process: its environment, and `.env` for what that leaves out."""
+    """The settings of this process: its environment, and `.env` for what that leaves out.
+
+    As Flask does, it leaves `.env` alone where FLASK_SKIP_DOTENV is set.
+    """
     if environ is None:
-        environ = {**dotenv.dotenv_values(".env"), **os.environ}  # type: ignore[dict-item]
+        kept = dotenv.dotenv_values(".env") if get_load_dotenv() else {}
+        environ = {**kept, **os.environ}  # type: ignore[dict-item]
     return Settings.from_env(environ, lambda path: demo.secret_keys(path, secrets.token_bytes))
 
 
@@ -73,13 +79,14 @@ def assemble(
     *,
     clock: Callable[[], datetime] = now,
     show: Callable[[str], None] = print,
+    logs: TextIO = sys.stdout,
     route: Sequence[Provider] | None = None,
 ) -> Parts:
     """Open the store, bring its schema up to date, and put the rooms together.
 
     *route* stands in for the settings' own in tests.
     """
-    log.configure(json=not settings.demo, secrets=settings.secrets, stream=sys.stdout)
+    log.configure(json=not settings.demo, secrets=settings.secrets, stream=logs)
     keyring = Keyring(settings.secret_keys, secrets.token_bytes)
     store = open_store(settings.database_url, keyring, secrets.token_bytes)
     messages = DemoMessages(settings.data_dir / "demo-messages.json")
@@ -135,6 +142,8 @@ def wsgi_app(parts: Parts) -> Flask:
 
     def dispatch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         first = environ["PATH_INFO"].lstrip("/").partition("/")[0]
+        if first in _HEALTH:
+            environ["HTTP_HOST"] = "localhost"  # whatever a prober calls us, it gets its answer
         door = api.wsgi_app if first in _MACHINE_DOORS else to_pages
         return door(environ, start_response)
 
@@ -155,8 +164,17 @@ def serve() -> Flask:
 def create_app() -> Flask:
     """What the `flask` command finds: the commands, and on a first request all of `serve`."""
     app = Flask(__name__, static_folder=None)
-    for command in commands.make(read_settings, assemble, secrets.token_bytes):
+    for command in commands.make(
+        read_settings, functools.partial(assemble, logs=sys.stderr), secrets.token_bytes
+    ):
         app.cli.add_command(command)
+    lock = threading.Lock()
     served = functools.cache(serve)
-    app.wsgi_app = lambda environ, start_response: served()(environ, start_response)  # type: ignore[method-assign]
+
+    def first_serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:  # of two first requests, one makes the service
+            made = served()
+        return made(environ, start_response)
+
+    app.wsgi_app = first_serve  # type: ignore[method-assign]
     return app

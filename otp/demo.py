@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from otp.client import ApiKey, Client, Mode, Rights
+from otp.errors import NotFound
 from otp.keys import KEY_BYTES, TokenBytes
 from otp.store import Store
 
@@ -45,7 +46,13 @@ def client(
                 texts[f"{rights}_{mode}"] = text
         return json.dumps(texts)
 
-    known: dict[str, str] = json.loads(_kept(data_dir / CLIENT_FILE, make))
+    path = data_dir / CLIENT_FILE
+    known: dict[str, str] = json.loads(_kept(path, make))
+    try:
+        store.client(known["client"])
+    except NotFound:  # of a database that is gone
+        path.unlink()
+        known = json.loads(_kept(path, make))
     return known
 
 

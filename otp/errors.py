@@ -9,10 +9,11 @@ OtpError
 ├── ReplayMismatch           the same idempotency key came with another request
 ├── Refused
 │   ├── WrongCode            an attempt was spent
-│   ├── TooSoon              the wait of this number is not over
-│   ├── TooManyFailures      wrong codes for this number, over all its verifications
-│   ├── QuotaExceeded        at most n per window, and they are used up
-│   └── VerificationEnded    decided before anything is compared
+│   ├── VerificationEnded    decided before anything is compared
+│   └── Wait                 time lifts it, and it says when
+│       ├── TooSoon          the wait of this number is not over
+│       ├── TooManyFailures  wrong codes for this number, over all its verifications
+│       └── QuotaExceeded    at most n per window, and they are used up
 ├── ClaimLost                the lease ran out and somebody else holds the challenge
 └── Unavailable              refused rather than guessed; try again
 
@@ -151,8 +152,9 @@ class ProviderError(Exception):
 
 
 class Unreachable(ProviderError):
-    """Certainly not taken. *retry_in* is what the gateway asked for; *account* says that it
-    refused us rather than this message, so an operator has to act."""
+    """Certainly not taken. *retry_in* is what the gateway asked for: *for_all* messages of the
+    route, or for this one. *account* says that it refused us rather than this message, so an
+    operator has to act."""
 
     def __init__(
         self,
@@ -160,10 +162,12 @@ class Unreachable(ProviderError):
         detail: str = "",
         *,
         retry_in: timedelta | None = None,
+        for_all: bool = False,
         account: bool = False,
     ) -> None:
         super().__init__(reason, detail)
         self.retry_in = retry_in
+        self.for_all = for_all
         self.account = account
 
 

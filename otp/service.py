@@ -28,13 +28,13 @@ from otp.passcode import RandBelow
 from otp.phone import Phone
 from otp.settings import Settings
 from otp.store import Gap, Price, Replay, Store
-from otp.verification import Challenge, Policy, Status, Verification
-
-PAUSED = "pause"
-"""The flag of the store that stops all sending while it is set."""
+from otp.store.flags import PAUSED, blocked_flag
+from otp.verification import Challenge, Policy, Verification
 
 _SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read aloud as another
 _PURGE_BATCH = 500
+_FIRST_WAIT = timedelta(seconds=30)
+"""Where no resend is allowed, and so no wait is set."""
 
 _log = log.get("otp.service")
 
@@ -77,6 +77,11 @@ class Service:
         self._clock = clock
         self._randbelow = randbelow
         self._wake = wake
+
+    @property
+    def first_wait(self) -> timedelta:
+        """The wait between two accepted messages to one number."""
+        return next(iter(self._settings.resend_waits), _FIRST_WAIT)
 
     def start(
         self,
@@ -123,7 +128,8 @@ class Service:
                 return resumed
             raise
         self._wake()
-        _say("started", added)
+        if added.id == verification.id:  # else a twin of this request was quicker
+            _say("started", added)
         return Started(added, resumed=False)
 
     def check(
@@ -145,6 +151,9 @@ class Service:
             return known.verification
 
         def change(v: Verification) -> Verification:
+            v = v.at(now)
+            if not v.is_pending and not v.answers_again(now):
+                raise VerificationEnded(v)
             if purpose is not None and purpose != v.purpose:
                 raise InvalidInput(Issue("/purpose", "mismatch", "Not the purpose of the start."))
             digits = passcode.tidied(code, v.policy.code_length)
@@ -155,10 +164,11 @@ class Service:
             return v.check(self._opener(v, digits), caller=caller.credential, now=now)
 
         if replay:
-            replay = replace(replay, only_if=_is_approved)
+            replay = replace(replay, only_if=lambda v: v.answers_again(now))
         v = self._store.swap(caller.client_id, id, change, now=now, replay=replay)
         if v.answers_again(now):
-            _say("approved", v)
+            if v.ended_at == now:  # else it is only told again
+                _say("approved", v)
             return v
         _say("wrong_code", v)
         raise WrongCode(v) if v.is_pending else VerificationEnded(v)
@@ -225,7 +235,8 @@ class Service:
             replay = replace(replay, outcome="resumed")
         try:
             if found.resend_at is not None and now >= found.resend_at:
-                return Started(self._resent(caller, found.id, replay, now), resumed=True)
+                found = self._resent(caller, found.id, replay, now)
+                return self._taken_up(caller, found, replay, now)
         except TooSoon:
             pass  # somebody was quicker, or the number waits for another client's message
         except VerificationEnded:
@@ -234,7 +245,14 @@ class Service:
             found = self._store.swap(
                 caller.client_id, found.id, lambda v: v, now=now, replay=replay
             )
-        return Started(found.at(now), resumed=True)
+        return self._taken_up(caller, found, replay, now)
+
+    def _taken_up(
+        self, caller: Caller, found: Verification, replay: Replay | None, now: datetime
+    ) -> Started:
+        """A resumed start; to a twin of one that started anew, its first answer."""
+        known = self._store.replayed(caller.client_id, replay) if replay else None
+        return Started(found.at(now), resumed=known is None or known.outcome == "resumed")
 
     def _resent(
         self, caller: Caller, id: str, replay: Replay | None, now: datetime
@@ -265,9 +283,12 @@ class Service:
             served=self._settings.countries,
             allow=self._settings.phone_allow,
         )
-        if self._store.flag(blocked_flag(self._store, phone)):
-            raise InvalidPhoneNumber("blocked")
+        self._must_not_be_blocked(phone)
         return phone
+
+    def _must_not_be_blocked(self, phone: Phone) -> None:
+        if self._store.flag(blocked_flag(self._store.lookup, phone)):
+            raise InvalidPhoneNumber("blocked")
 
     def _policy(self, client_id: str) -> Policy:
         own = dict(self._store.client(client_id).policy)
@@ -282,11 +303,7 @@ class Service:
 
     def _gap(self, phone: Phone) -> Gap:
         """Waits belong to the number, over all clients."""
-        waits = self._settings.resend_waits
-        return Gap(
-            bucket=f"phone:{self._store.lookup.index(phone).hex()}",
-            wait=waits[0] if waits else timedelta(seconds=30),
-        )
+        return Gap(bucket=f"phone:{self._store.lookup.index(phone).hex()}", wait=self.first_wait)
 
     def _opener(self, v: Verification, code: str) -> Callable[[Challenge], bool]:
         def opens(challenge: Challenge) -> bool:
@@ -318,11 +335,6 @@ class Service:
         return "".join(letters[:4]) + "-" + "".join(letters[4:])
 
 
-def blocked_flag(store: Store, phone: Phone) -> str:
-    """The flag that keeps a number from being texted."""
-    return f"blocked:{store.lookup.index(phone).hex()}"
-
-
 def _say(event: str, v: Verification) -> None:
     _log.info(
         event,
@@ -332,7 +344,3 @@ def _say(event: str, v: Verification) -> None:
         status=v.status.value,
         attempts_left=v.attempts_left,
     )
-
-
-def _is_approved(v: Verification) -> bool:
-    return v.status is Status.APPROVED

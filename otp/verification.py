@@ -209,7 +209,7 @@ class Verification:
             channel=Channel.SMS,
             queued_at=now,
             due_at=now,
-            expires_at=self._code_end(now),
+            expires_at=self.code_end(now),
             updated_at=now,
         )
         return replace(self, challenges=(*self.challenges, challenge))
@@ -228,6 +228,10 @@ class Verification:
     def expires_at(self) -> datetime:
         """When the newest code dies, and the verification with it."""
         return self.newest.expires_at
+
+    def code_end(self, born: datetime) -> datetime:
+        """When a code dies that is drawn, or queued, at *born*."""
+        return min(born + self.policy.code_life, self.created_at + self.policy.life)
 
     @property
     def attempts_left(self) -> int:
@@ -266,9 +270,11 @@ class Verification:
         """The verification as it stands at *now*: time ends it by itself."""
         if self.changes_at is None or now < self.changes_at:
             return self
-        if self.is_pending:
-            return self._end(Ending.TIME_PASSED, self.expires_at)
-        return self._forgetting_digests()
+        if not self.is_pending:
+            return self._forgetting_digests()
+        nothing_out = not any(c.may_be_out or c.handed_by for c in self.challenges)
+        how = Ending.NOTHING_GOT_THROUGH if nothing_out else Ending.TIME_PASSED
+        return self._end(how, self.expires_at)
 
     # -- guessing -------------------------------------------------------------------------------
 
@@ -321,7 +327,7 @@ class Verification:
             replace(
                 challenge,
                 digest=digest,
-                expires_at=v._code_end(now),
+                expires_at=v.code_end(now),
                 handed_by=claim,
                 route=route,
             )
@@ -335,7 +341,7 @@ class Verification:
     def refused(self, number: int, reason: str, *, claim: str, now: datetime) -> Verification:
         """Nobody will ever take it. Ends the verification if no code of it was handed over."""
         challenge = self._claimed(number, claim)
-        challenge = replace(challenge, digest=None, expires_at=self._code_end(challenge.queued_at))
+        challenge = replace(challenge, digest=None, expires_at=self.code_end(challenge.queued_at))
         v = self._with(_released(challenge._moved(Delivery.UNDELIVERED, now, reason), claim))
         v = v.at(now)
         if v.is_pending and not any(c.is_queued or c.may_be_out for c in v.challenges):
@@ -357,7 +363,7 @@ class Verification:
         """
         challenge = self._claimed(number, claim)
         wait = max(min(_FIRST_RETRY * 2 ** min(challenge.tries, 10), _LONGEST_RETRY), at_least)
-        if not self.at(now).is_pending or now + wait >= self._code_end(challenge.queued_at):
+        if not self.at(now).is_pending or now + wait >= self.code_end(challenge.queued_at):
             return self.refused(number, reason, claim=claim, now=now)
         return self._with(
             replace(
@@ -365,7 +371,7 @@ class Verification:
                 claim=None,
                 due_at=now + wait,
                 digest=None,
-                expires_at=self._code_end(challenge.queued_at),
+                expires_at=self.code_end(challenge.queued_at),
                 handed_by=None,
                 tries=challenge.tries + 1,
                 reason=reason,
@@ -376,7 +382,7 @@ class Verification:
     def held_back(self, number: int, *, claim: str, now: datetime) -> Verification:
         """Not tried, since the route's calls are used up. It keeps its place in the queue."""
         challenge = self._claimed(number, claim)
-        if now >= self._code_end(challenge.queued_at):
+        if now >= self.code_end(challenge.queued_at):
             return self.refused(number, "too_late", claim=claim, now=now)
         return self._with(replace(challenge, claim=None))
 
@@ -416,9 +422,6 @@ class Verification:
         if not challenge.is_queued or challenge.claim != claim:
             raise ClaimLost
         return challenge
-
-    def _code_end(self, born: datetime) -> datetime:
-        return min(born + self.policy.code_life, self.created_at + self.policy.life)
 
     def _with(self, challenge: Challenge) -> Verification:
         place = challenge.number - 1

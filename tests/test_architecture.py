@@ -15,7 +15,7 @@ ROWS = [
     {"otp.commands"},
     {"otp.demo", "otp.serving", "otp.server", "otp.web"},
     {"otp.sender"},
-    {"otp.service"},
+    {"otp.handover", "otp.service"},
     {"otp.proof", "otp.log"},
     {"otp.providers", "otp.store"},
     {"otp.settings"},

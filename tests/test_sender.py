@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from otp.errors import Rejected, Unavailable, Unknown, Unreachable
+from otp.phone import Phone
 from otp.providers import Provider
 from otp.sender import Sender
 from otp.service import Caller
 from otp.store import Store
+from otp.store.flags import blocked_flag
 from otp.verification import Challenge, Status, Verification
 from tests.gateway import until
 from tests.world import NUMBER, FakeProvider, ServiceWorld, secret_key, wrong
@@ -201,20 +206,20 @@ def test_a_sender_that_slept_through_its_lease_sends_nothing(world: ServiceWorld
     [claim] = slow._claims(1)
     world.clock.turn(seconds=60)
     world.deliver()
-    slow._send(claim)
+    slow._hand_over.send(claim)
     assert woken.sent == []
     assert len(world.provider.sent) == 1
     assert newest(world, id).delivery == "sent"
 
 
 def test_what_ended_in_the_queue_is_not_sent(world: ServiceWorld) -> None:
-    canceled, expired = start(world), start(world, "+919876543299")
+    canceled, late = start(world), start(world, "+919876543299")
     world.service.cancel(ME, canceled)
     world.clock.turn(seconds=600)
     world.sender.run_once()
     assert world.provider.sent == []
     assert world.sender.run_once() == 0
-    assert world.store.get("sign-in", expired).status is Status.EXPIRED
+    assert world.store.get("sign-in", late).status is Status.FAILED
 
 
 def test_the_calls_of_a_route_are_kept_and_the_oldest_goes_first(tmp_path: Path) -> None:
@@ -232,6 +237,119 @@ def test_the_calls_of_a_route_are_kept_and_the_oldest_goes_first(tmp_path: Path)
         assert [sms.to.e164 for sms in provider.sent] == numbers
     finally:
         world.close()
+
+
+def test_a_busy_gateway_is_left_alone_by_every_message(world: ServiceWorld) -> None:
+    start(world)
+    busy = Unreachable("busy", retry_in=timedelta(seconds=40), for_all=True)
+    provider = FakeProvider(next=[busy])
+    sender = sender_over(world, provider)
+    sender.run_once()
+    start(world, "+919876543299")
+    world.clock.turn(seconds=39)
+    assert sender.run_once() == 0
+    world.clock.turn(seconds=1)
+    assert sender.run_once() == 2
+    assert len(provider.sent) == 2
+
+
+def test_the_first_free_route_ends_the_wait(world: ServiceWorld) -> None:
+    full = FakeProvider(name="b", per_minute=1)
+    soon = FakeProvider(name="a", per_minute=1)
+    sender = sender_over(world, full, soon)
+    for number in range(2):
+        start(world, f"+9198765432{number:02}")
+        sender.run_once()
+        world.clock.turn(seconds=30)
+    start(world, "+919876543299")
+    assert (len(full.sent), len(soon.sent)) == (1, 1)
+    sender.run_once()
+    world.clock.turn(seconds=2)
+    sender.run_once()
+    assert (len(full.sent), len(soon.sent)) == (2, 1)
+
+
+class Failing:
+    """The store, but its changes fail while *fails* says so."""
+
+    def __init__(self, store: Store, fails: Callable[[], bool]) -> None:
+        self._store = store
+        self._fails = fails
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def swap(self, *args: Any, **named: Any) -> Verification:
+        if self._fails():
+            raise Unavailable("store")
+        return self._store.swap(*args, **named)
+
+
+def test_a_store_that_fails_between_two_routes_loses_nothing(world: ServiceWorld) -> None:
+    id = start(world)
+    first = FakeProvider(name="main", next=[Unreachable("unreachable")])
+    second = FakeProvider(name="backup")
+    failures = iter([True])
+    store: Any = Failing(world.store, lambda: not first.next and next(failures, False))
+    sender_over(world, first, second, store=store).run_once()
+    assert newest(world, id).is_queued
+    assert newest(world, id).handed_by is None
+    world.clock.turn(seconds=1)
+    world.deliver()
+    assert newest(world, id).delivery == "sent"
+
+
+def test_what_is_canceled_between_two_routes_is_not_unknown(world: ServiceWorld) -> None:
+    id = start(world)
+
+    class Canceling(FakeProvider):
+        def send(self, sms: object) -> str:
+            world.service.cancel(ME, id)
+            raise Unreachable("unreachable")
+
+    second = FakeProvider(name="backup")
+    sender_over(world, Canceling(name="main"), second).run_once()
+    assert second.sent == []
+    assert (newest(world, id).delivery, newest(world, id).handed_by) == ("undelivered", None)
+
+
+def test_a_number_blocked_meanwhile_is_not_texted(world: ServiceWorld) -> None:
+    id = start(world)
+    world.store.put_flag(blocked_flag(world.store.lookup, Phone.of(NUMBER)), "1")
+    world.sender.run_once()
+    assert world.provider.sent == []
+    assert (read(world, id).status, newest(world, id).reason) == (Status.FAILED, "blocked")
+
+
+def test_the_message_tells_the_life_its_code_has(world: ServiceWorld) -> None:
+    id = start(world)
+    world.deliver()
+    assert "valid for 10 minutes" in world.provider.sent[-1].text
+    world.clock.turn(seconds=590)
+    world.service.resend(ME, id)
+    world.deliver()
+    world.clock.turn(seconds=490)
+    world.service.resend(ME, id)
+    world.deliver()
+    assert "valid for 2 minutes" in world.provider.sent[-1].text
+    assert read(world, id).expires_at == newest(world, id).queued_at + timedelta(seconds=120)
+
+
+def test_the_lease_is_longer_than_the_whole_route_takes(world: ServiceWorld) -> None:
+    start(world)
+    sender = sender_over(world, FakeProvider(name="a"), FakeProvider(name="b"))
+    assert len(sender._claims(1)) == 1
+    world.clock.turn(seconds=7.9)
+    assert world.sender.run_once() == 0
+    world.clock.turn(seconds=0.1)
+    assert world.sender.run_once() == 1
+
+
+def test_a_policy_of_eight_digits_gets_eight(world: ServiceWorld) -> None:
+    client = replace(world.store.client("sign-in"), policy=(("code_length", 8),))
+    world.store.put_client(client)
+    start(world)
+    assert len(world.deliver()) == 8
 
 
 def test_paused_sends_nothing_and_loses_nothing(world: ServiceWorld) -> None:
@@ -302,25 +420,10 @@ def test_stopping_finishes_what_is_under_way(world: ServiceWorld) -> None:
 def test_a_store_that_fails_for_a_moment_does_not_lose_the_answer(world: ServiceWorld) -> None:
     id = start(world)
 
-    class Flickering:
-        """The store, but its third change fails twice."""
-
-        def __init__(self, store: Store) -> None:
-            self._store = store
-            self.failures = 0
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._store, name)
-
-        def swap(self, *args: object, **named: object) -> Verification:
-            if world.provider.sent and self.failures < 2:
-                self.failures += 1
-                raise Unavailable("store")
-            return self._store.swap(*args, **named)  # type: ignore[arg-type]
-
-    flickering = Flickering(world.store)
-    sender_over(world, world.provider, store=flickering).run_once()  # type: ignore[arg-type]
-    assert flickering.failures == 2
+    failures = iter([True, True])
+    store: Any = Failing(world.store, lambda: bool(world.provider.sent) and next(failures, False))
+    sender_over(world, world.provider, store=store).run_once()
+    assert next(failures, None) is None, "it failed twice"
     assert newest(world, id).delivery == "sent"
 
 

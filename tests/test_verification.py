@@ -75,6 +75,7 @@ def approve(v: Verification) -> Verification:
 
 
 def expire(v: Verification) -> Verification:
+    v = v if v.newest.may_be_out else sent(v)
     return v.at(v.expires_at)
 
 
@@ -141,6 +142,13 @@ def test_time_ends_it_at_the_very_instant_its_newest_code_dies() -> None:
         check(v, 1, at=300)
     assert refusal.value.verification.status is Status.EXPIRED
     assert refusal.value.verification.ended_at == NOW + second(300)
+
+
+def test_without_any_code_handed_over_time_fails_it() -> None:
+    v = fresh()
+    assert v.at(v.expires_at).status is Status.FAILED
+    unclear = claimed(v).hand_over(1, "digest", claim="a", route="main", now=NOW)
+    assert unclear.at(unclear.expires_at).status is Status.EXPIRED
 
 
 def test_resending_never_lengthens_it_beyond_its_life() -> None:
@@ -251,7 +259,7 @@ def test_digests_go_with_the_ending_and_after_the_minute() -> None:
     assert approved.changes_at == NOW + second(1) + REPEAT_WINDOW
     assert not any(c.digest for c in approved.at(NOW + second(61)).challenges)
     for status in set(ROADS) - {Status.APPROVED}:
-        ended = ROADS[status](sent(fresh()) if status is not Status.FAILED else fresh())
+        ended = ROADS[status](fresh() if status is Status.FAILED else sent(fresh()))
         assert not any(c.digest for c in ended.challenges)
         assert ended.changes_at is None
 

@@ -72,6 +72,7 @@ def init(setup: Setup, /, *, force: bool, non_interactive: bool, **given: str | 
     fixed = {
         _KEYS: ",".join(filter(None, (_fresh_key(setup.token_bytes), old_keys))),
         "OTP_ROUTE": "mobtexting",
+        "OTP_DATA_DIR": "data/live",  # apart from a demo's, whose database has other keys
     }
     options = {name: _option_value(name, given[name.lower()]) for name in QUESTIONS}
     known = fixed | {name: value for name, value in options.items() if value is not None}

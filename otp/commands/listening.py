@@ -20,6 +20,7 @@ def wait_for_port(host: str, port: int, *, patience: float) -> None:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     deadline = time.monotonic() + patience
+    told = False
     while True:
         try:
             socket.create_server((host, port), family=family).close()
@@ -28,6 +29,9 @@ def wait_for_port(host: str, port: int, *, patience: float) -> None:
                 raise click.ClickException(
                     f"Cannot listen on {host} port {port}: {error.strerror}."
                 ) from None
+            if not told:
+                told = True
+                click.echo(f"Port {port} is taken; waiting for it.", err=True)
             if time.monotonic() > deadline:
                 raise click.ClickException(
                     f"Port {port} is taken: end what listens on it, or choose another by --port."

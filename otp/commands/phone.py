@@ -10,7 +10,7 @@ import click
 
 from otp.commands.parts import Parts, Setup
 from otp.phone import ANY, Phone
-from otp.service import blocked_flag
+from otp.store.flags import blocked_flag
 from otp.verification import Challenge, Verification
 
 _SHOWN: Final = 20
@@ -33,7 +33,7 @@ def show(setup: Setup, number: str) -> None:
     with setup.parts() as parts:
         store, now = parts.world.store, parts.world.clock()
         found = _phone(parts, number)
-        blocked = store.flag(blocked_flag(store, found))
+        blocked = store.flag(blocked_flag(store.lookup, found))
         names = {client.id: client.name for client in store.clients()}
         happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
@@ -80,7 +80,7 @@ def forget(setup: Setup, number: str, *, yes: bool) -> None:
 def _set_blocked(setup: Setup, number: str, *, blocked: bool) -> None:
     with setup.parts() as parts:
         store, found = parts.world.store, _phone(parts, number)
-        store.put_flag(blocked_flag(store, found), "1" if blocked else None)
+        store.put_flag(blocked_flag(store.lookup, found), "1" if blocked else None)
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
 
 

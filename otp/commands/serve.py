@@ -76,6 +76,8 @@ def serve(setup: Setup, host: str, port: int, workers: int) -> None:
     wait_for_port(host, port, patience=_PORT_PATIENCE)
     if greeting:
         click.echo(greeting)
+    else:
+        _log.info("serving", host=host, port=str(port), workers=workers)
     listen = ("--host", host, "--port", str(port), "--workers", str(workers))
     sys.stdout.flush()
     os.execv(  # noqa: S606  no shell is wanted: signals must reach the server itself
@@ -96,6 +98,8 @@ def send(setup: Setup) -> None:
     # Blocked before any thread starts, so that one of them waits here until it is asked for.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with setup.parts() as parts:
+        settings = parts.world.settings
+        log.configure(json=not settings.demo, secrets=settings.secrets, stream=sys.stdout)
         log.catch_uncaught()
         parts.sender.start()
         _log.info("sender_started")

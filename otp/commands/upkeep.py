@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from otp.commands.parts import Setup
-from otp.service import PAUSED
+from otp.store.flags import PAUSED
 
 
 @click.command()

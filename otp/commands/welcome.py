@@ -20,9 +20,12 @@ def welcome(world: World, host: str, port: int) -> str:
     pages = [f"  sign-in page       {url}/sign-in", f"  messages sent      {url}/demo/phone"]
     if host in _ANY_ADDRESS and (address := _lan_address()):
         pages.append(f"  from a handset     {_url(address, port)}/sign-in")
+    shown = all(route.provider == "console" for route in world.settings.routes)
     return "\n".join(
         [
-            "Demo: messages are shown, not sent. Never for real people.",
+            "Demo: messages are shown, not sent. Never for real people."
+            if shown
+            else "Demo, but its route SENDS REAL MESSAGES. Never for real people.",
             "",
             *pages,
             f"  client id          {known['client']}",

@@ -143,8 +143,13 @@ def _message_id(answer: Answer) -> str:
     if any(code >= 500 for code in codes):
         raise Unknown("gateway_error", "The gateway reports a failure of its own.")
     if codes & {409, 429}:
-        raise Unreachable("busy", "The gateway asks to wait.", retry_in=_retry_in(answer.headers))
-    if 300 <= answer.status < 400 or _is_page(answer.body):
+        raise Unreachable(
+            "busy",
+            "The gateway asks to wait.",
+            retry_in=_retry_in(answer.headers),
+            for_all=429 in codes,
+        )
+    if 300 <= answer.status < 400 or (answer.status >= 400 and _is_page(answer.body)):
         raise _account_refused(_PAGE)
     faulty = _faulty_fields(content)
     if faulty and faulty <= _ACCOUNT_FIELDS:
@@ -152,15 +157,22 @@ def _message_id(answer: Answer) -> str:
     if codes & {400, 404, 422} or (status == "ERROR" and codes <= {200, 202}):
         named = ", ".join(sorted(faulty & _FIELDS)) or "no field is named"
         raise Rejected("refused", f"The gateway refuses this message for good ({named}).")
+    if _is_page(answer.body):
+        # No refusal is certain: a page that crashed after the hand-over looks like this as well.
+        raise Unknown("garbled", f"The gateway says 200, but names no message. {_PAGE}")
     raise Unknown("garbled", "The gateway's answer cannot be understood.")
 
 
 def _first_id(content: Mapping[str, Any]) -> str:
     match content.get("data"):
-        case [{"id": str(id)} as message, *_] if id.strip() and len(id) <= _LONGEST_ID:
+        case [{"id": str(id)} as message, *_] if id.strip() and _is_sane(id):
             _refuse_for_word(message.get("status"))
             return id
     raise Unknown("garbled", "The gateway says it took a message, but names none.")
+
+
+def _is_sane(id: str) -> bool:
+    return len(id) <= _LONGEST_ID and id.isascii() and id.isprintable()
 
 
 def _refuse_for_word(status: object) -> None:
@@ -231,6 +243,6 @@ def _retry_in(headers: Mapping[str, str]) -> timedelta | None:
             wait = timedelta(seconds=int(asked))
         else:
             wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):  # no date, or one of the two has no time zone
+    except (ValueError, TypeError, OverflowError):  # no date, or one of the two has no time zone
         return None
     return min(max(wait, timedelta()), _LONGEST_WAIT)

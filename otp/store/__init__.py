@@ -174,11 +174,15 @@ class Store(Protocol):
     def claim(self, *, token: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
         """Give up to *limit* due, queued challenges, oldest first, to this caller alone.
 
-        Nobody else gets them until the lease has passed or `swap` takes the claim off.
+        Nobody else gets them until the lease has passed or `swap` takes the claim off. It writes
+        even where nothing is due: look at `next_due` first.
         """
 
     def next_due(self) -> datetime | None:
         """When the next claim may succeed: a challenge is due then, or its lease has run out."""
+
+    def oldest_queued(self) -> datetime | None:
+        """When the challenge was queued that has waited longest to be handed over."""
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         """Count one against every quota, or raise `QuotaExceeded` and count none."""

@@ -41,6 +41,11 @@ def claim(connection: Connection, keys: Sequence[Key], *, token: str, until: dat
         )
 
 
+def oldest(connection: Connection) -> datetime | None:
+    rows = connection.execute("SELECT min(queued_at) FROM challenge WHERE is_queued").fetchall()
+    return moment(rows[0][0]) if rows[0][0] is not None else None
+
+
 def next_due(connection: Connection) -> datetime | None:
     """When the next is due, or the next lease runs out. What is held was due when it was taken."""
     rows = connection.execute(

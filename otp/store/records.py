@@ -30,7 +30,8 @@ def permanent_lookup(connection: Connection, keyring: Keyring, token_bytes: Toke
             key = keyring.unseal(_LOOKUP, rows[0][0], context=_LOOKUP.encode())
         except Unsealable:
             raise ValueError(
-                "OTP_SECRET_KEYS: none of the listed keys opens this database"
+                "OTP_SECRET_KEYS: none of the listed keys opens this database; it was made under"
+                " others, a demo's perhaps"
             ) from None
     if not rows or not keyring.sealed_by_newest(rows[0][0]):
         connection.execute(

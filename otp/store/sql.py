@@ -146,9 +146,6 @@ class SqlStore(ABC):
     # -- sending ----------------------------------------------------------------------------------
 
     def claim(self, *, token: str, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
-        if not self._read(lambda connection: queue.due(connection, now, 1)):
-            return []  # an idle sender asks often, and must not write each time
-
         def work(connection: Connection) -> list[Claim]:
             due = queue.due(connection, now, limit)
             queue.claim(connection, due, token=token, until=now + lease)
@@ -161,6 +158,9 @@ class SqlStore(ABC):
 
     def next_due(self) -> datetime | None:
         return self._read(queue.next_due)
+
+    def oldest_queued(self) -> datetime | None:
+        return self._read(queue.oldest)
 
     # -- counting ---------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from flask import Flask, Response, g, request
-from pydantic import IPvAnyAddress, StringConstraints
+from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints
 from werkzeug.exceptions import HTTPException
 
 from otp import log
@@ -17,16 +17,20 @@ from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
 from otp.web import World, body, health, problems
-from otp.web.auth import authenticated, must_be_secret
+from otp.web.auth import authenticated, must_be_live, must_be_secret
 from otp.web.headers import install
 from otp.web.resource import resource, seconds
 
 _LISTED: Final = 20
+_LONGEST_REFERENCE: Final = 64
 _IDEMPOTENCY_KEY: Final = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\uffff]|\\["\\])+"|[!#-\[\]-~]+')
 _LONGEST_KEY: Final = 255
 
 _log = log.get("otp.api")
 
+# An address type alone would take numbers: true is 0.0.0.1.
+Address = Annotated[IPvAnyAddress, BeforeValidator(body.text_without("%"))]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_REFERENCE)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 
 
@@ -37,15 +41,15 @@ class Start(body.Members):
     purpose: Word | None = None
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     nonce: Annotated[str, StringConstraints(max_length=200)] | None = None
-    reference: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    client_ip: IPvAnyAddress | None = None
+    reference: Reference | None = None
+    client_ip: Address | None = None
     device: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
 class Check(body.Members):
     code: Annotated[str, StringConstraints(max_length=64)]
     purpose: Word | None = None
-    client_ip: IPvAnyAddress | None = None
+    client_ip: Address | None = None
 
 
 class Nothing(body.Members):
@@ -99,19 +103,25 @@ def _add_verifications(app: Flask, world: World) -> None:
     def search() -> Response:
         caller = _caller(world)
         must_be_secret(caller)
+        must_be_live(caller)
         reference = request.args.get("reference", "")
-        if not 1 <= len(reference) <= 64:
+        if not reference:
             raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
+        if len(reference) > _LONGEST_REFERENCE:
+            raise InvalidInput(Issue("/reference", "too_long", "No reference is that long."))
         found = service.by_reference(caller.client_id, reference, _LISTED)
         return _json({"data": [resource(v, now()) for v in found]}, HTTPStatus.OK)
 
     @app.get("/v1/verifications/<id>")
     def read(id: str) -> Response:
-        return _json(resource(service.get(_caller(world).client_id, id), now()), HTTPStatus.OK)
+        caller = _caller(world)
+        must_be_live(caller)
+        return _json(resource(service.get(caller.client_id, id), now()), HTTPStatus.OK)
 
     @app.post("/v1/verifications/<id>/check")
     def check(id: str) -> Response:
         caller, raw = _caller(world), body.read(request)
+        must_be_live(caller)
         asked = body.members(request, raw, Check)
         if not caller.is_secret:
             _must_not_hold(asked, "client_ip")
@@ -123,6 +133,7 @@ def _add_verifications(app: Flask, world: World) -> None:
     @app.post("/v1/verifications/<id>/resend")
     def resend(id: str) -> Response:
         caller, raw = _caller(world), body.read(request)
+        must_be_live(caller)
         body.members(request, raw, Nothing, optional=True)
         v = service.resend(caller, id, replay=_replay(world, caller, raw))
         return _json(resource(v, now()), HTTPStatus.ACCEPTED)
@@ -130,6 +141,7 @@ def _add_verifications(app: Flask, world: World) -> None:
     @app.post("/v1/verifications/<id>/cancel")
     def cancel(id: str) -> Response:
         caller, raw = _caller(world), body.read(request)
+        must_be_live(caller)
         body.members(request, raw, Nothing, optional=True)
         v = service.cancel(caller, id, replay=_replay(world, caller, raw))
         return _json(resource(v, now()), HTTPStatus.OK)

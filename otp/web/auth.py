@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Request
 
 from otp.client import Mode, PresentedKey, Rights
-from otp.errors import Forbidden, Unauthorized
+from otp.errors import Forbidden, NotFound, Unauthorized
 from otp.service import Caller
 from otp.store import Store
 
@@ -34,3 +34,9 @@ def must_be_secret(caller: Caller) -> None:
     """Raises `Forbidden` for a publishable key."""
     if not caller.is_secret:
         raise Forbidden
+
+
+def must_be_live(caller: Caller) -> None:
+    """Raises `NotFound` for a test key: nothing was ever started with one."""
+    if caller.is_test:
+        raise NotFound

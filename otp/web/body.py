@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from otp.errors import InvalidInput, Issue
@@ -26,6 +28,17 @@ _CODES: Final = {
 }
 
 Model = TypeVar("Model", bound="Members")
+
+
+def text_without(mark: str) -> Callable[[object], str]:
+    """A validator: takes only strings, and none with *mark* in it."""
+
+    def validate(value: object) -> str:
+        if not isinstance(value, str) or mark in value:
+            raise PydanticCustomError("ip_any_address", "not an address")
+        return value
+
+    return validate
 
 
 class Members(BaseModel):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from typing import Final
 
 from flask import Flask, Response
 
 from otp.errors import Unavailable
-from otp.service import PAUSED
+from otp.store.flags import PAUSED
 from otp.web import World
+
+_LONGEST_QUEUED: Final = timedelta(minutes=1)
+"""A message that waits longer says that no provider takes it, or that nobody sends."""
 
 
 def add(app: Flask, world: World) -> None:
@@ -24,13 +29,16 @@ def add(app: Flask, world: World) -> None:
         status = 200
         try:
             world.store.ping()
+            oldest = world.store.oldest_queued()
             if world.store.flag(PAUSED):
                 checks["sending"] = "paused"
+            elif oldest and world.clock() - oldest > _LONGEST_QUEUED:
+                checks["sending"] = "delayed"
         except Unavailable:
             checks = {"store": "unavailable", "sending": "unknown"}
             status = 503
         word = "unavailable" if status == 503 else "ok"
-        if checks["sending"] == "paused":
+        if checks["sending"] in ("paused", "delayed"):
             word = "degraded"
         return _answer({"status": word, "checks": checks}, status)
 

@@ -37,11 +37,14 @@ class Message(Protocol):
 
 def create_pages(world: World, *, messages: Callable[[], Sequence[Message]] | None) -> Flask:
     """The Flask application of the pages. *messages*, newest first, are for demo mode only."""
-    app = Flask("otp.web.pages", root_path=str(rendering.ROOT))
+    app = Flask("otp.web.pages", root_path=str(rendering.ROOT), static_folder=None)
     # One byte more than allowed: some servers cut a chunked body at a limit without a word.
     app.config["MAX_CONTENT_LENGTH"] = body.LIMIT + 1
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    # By hand: Flask would add it before the settings above, and let it answer OPTIONS.
+    app.static_folder = "static"
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file, methods=["GET"])
     visit = visits.Visits(world)
     rendering.set_up(
         app,

@@ -141,7 +141,7 @@ _KINDS: Final = (
         422,
         "This phone number cannot be used",
         "“reason” says why: not_a_number, too_short, too_long, not_mobile, country_not_served, "
-        "or blocked.",
+        "blocked, or not_a_test_number for a test key.",
         "Check the number, its country code first.",
     ),
     Kind(
@@ -228,7 +228,10 @@ _HTTP_WORDS: Final = {
 def kind_of(error: Exception) -> Kind:
     """The row of an error's class, or of its nearest ancestor that has one."""
     if isinstance(error, HTTPException):
-        return KINDS[_HTTP_WORDS.get(error.code or 500, "internal")]
+        is_ours = (error.code or 500) >= 500
+        return KINDS[
+            _HTTP_WORDS.get(error.code or 500, "internal" if is_ours else "malformed_body")
+        ]
     for ancestor in type(error).__mro__:
         if ancestor in _WORDS:
             return KINDS[_WORDS[ancestor]]

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, make_response, render_template, url_for
+from flask import Flask, Response, make_response, render_template
 from jinja2 import StrictUndefined
 
 from otp.web.problems import headers, kind_of, retry_in
@@ -82,4 +82,5 @@ def _version(name: str) -> str:
 
 def _asset(name: str) -> str:
     """Where a static file is. Changes with its content, so no old copy meets a new page."""
-    return url_for("static", filename=name, v=_version(name))
+    # Not by url_for: the page that refuses a Host is drawn without any routing.
+    return f"/static/{name}?v={_version(name)}"

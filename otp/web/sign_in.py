@@ -7,13 +7,13 @@ from contextlib import suppress
 from flask import Flask, Response, request
 
 from otp.client import SIGN_IN
-from otp.errors import InvalidInput, VerificationEnded, Wait, WrongCode
+from otp.errors import InvalidInput, Unavailable, VerificationEnded, Wait, WrongCode
 from otp.service import Caller
 from otp.verification import Verification
 from otp.web import World
 from otp.web.countries import served
 from otp.web.rendering import page, page_again, see_other
-from otp.web.resource import resource, timestamp
+from otp.web.resource import resource, seconds, timestamp
 from otp.web.visits import Visits
 
 
@@ -31,10 +31,18 @@ def add(app: Flask, world: World, visits: Visits) -> None:
             countries=countries,
             typed=typed,
             region=region or world.settings.default_region,
+            has_code=visits.place() == "/sign-in/code",
         )
 
     def code_page(v: Verification, *, error: Exception | None = None) -> Response:
-        return page_again("code.html", error, v=resource(v, now()), message_number=v.newest.number)
+        number_waits_until = v.newest.queued_at + service.first_wait
+        return page_again(
+            "code.html",
+            error,
+            v=resource(v, now()),
+            message_number=v.newest.number,
+            restart_in=seconds(number_waits_until - now()),
+        )
 
     def begin(phone_number: str, region: str) -> None:
         """Start a verification, and go on as a browser with a new token."""
@@ -107,7 +115,7 @@ def add(app: Flask, world: World, visits: Visits) -> None:
                         begin(v.phone.e164, "")
                 except VerificationEnded:
                     pass  # a moment ago; its page offers a new start
-                except (InvalidInput, Wait) as error:
+                except (InvalidInput, Unavailable, Wait) as error:
                     return code_page(v, error=error)
         return see_other("/sign-in/code")
 

@@ -308,7 +308,7 @@ def test_overdue_names_those_that_time_has_changed_until_they_are_swapped(store:
     for client_id, id in store.overdue(pending.expires_at, 9):
         store.swap(client_id, id, lambda v: v.at(pending.expires_at), now=pending.expires_at)
     assert store.overdue(NOW + timedelta(days=9), 9) == []
-    assert store.get(CLIENT, pending.id).status is Status.EXPIRED
+    assert store.get(CLIENT, pending.id).status is Status.FAILED
     assert not any(c.digest for c in store.get(CLIENT, approved.id).challenges)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from otp.errors import Unreachable
 from otp.phone import Phone
-from otp.service import blocked_flag
+from otp.store.flags import blocked_flag
 from tests.world import NUMBER, OTHER_NUMBER, ServiceWorld, wrong
 
 MEMBERS = {
@@ -283,7 +284,7 @@ def test_a_number_we_do_not_serve_is_refused_with_its_reason(
 
 
 def test_a_blocked_number_is_refused(world: ServiceWorld) -> None:
-    world.store.put_flag(blocked_flag(world.store, Phone.of(NUMBER)), "1")
+    world.store.put_flag(blocked_flag(world.store.lookup, Phone.of(NUMBER)), "1")
     assert world.api().start().json["reason"] == "blocked"
     assert world.api().start(OTHER_NUMBER).status_code == 201
 
@@ -321,6 +322,19 @@ def test_no_key_wrong_key_and_revoked_key_are_the_same_refusal(world: ServiceWor
 def test_a_publishable_key_may_not_search(world: ServiceWorld) -> None:
     answer = world.api(world.keys["pk_live"]).get("/v1/verifications?reference=a")
     assert (answer.status_code, answer.json["error"]) == (403, "forbidden")
+
+
+def test_a_test_key_touches_nothing_that_is_live(world: ServiceWorld) -> None:
+    id = started(world)
+    code = world.deliver()
+    world.clock.turn(seconds=30)
+    for kind in ("sk_test", "pk_test"):
+        test = world.api(world.keys[kind])
+        for answer in (test.read(id), test.resend(id), test.cancel(id), test.check(id, code)):
+            assert (answer.status_code, answer.json["error"]) == (404, "not_found")
+    assert world.api(world.keys["sk_test"]).get("/v1/verifications?reference=a").status_code == 404
+    assert world.sender.run_once() == 0
+    assert world.read(id).attempts == 0
 
 
 def test_a_test_key_sends_nothing(world: ServiceWorld) -> None:
@@ -385,6 +399,28 @@ def test_a_wrong_code_is_not_remembered_and_a_right_one_is(world: ServiceWorld) 
     assert "proof" not in again.json
 
 
+def test_a_wrong_code_after_the_right_one_is_never_remembered_as_a_success(
+    world: ServiceWorld,
+) -> None:
+    id = started(world)
+    code = world.deliver()
+    assert world.api().check(id, code).status_code == 200
+    header = {"Idempotency-Key": "w"}
+    for _ in range(2):
+        assert world.api().check(id, wrong(code), headers=header).status_code == 410
+
+
+def test_what_has_ended_says_so_whatever_is_submitted(world: ServiceWorld) -> None:
+    id = started(world, purpose="sign-in")
+    world.api().cancel(id)
+    for answer in (
+        world.api().check(id, "12"),
+        world.api().check(id, "123456", purpose="other"),
+        world.api().check(id, "123456"),
+    ):
+        assert (answer.status_code, answer.json["error"]) == (410, "verification_ended")
+
+
 @pytest.mark.parametrize("key", ["", '"', "a b", "é", "x" * 300, '""'])
 def test_an_idempotency_key_that_is_none_is_malformed(world: ServiceWorld, key: str) -> None:
     answer = world.api().start(headers={"Idempotency-Key": key})
@@ -419,6 +455,9 @@ JSON = "application/json"
         (b'{"phone_number": "+919876543210", "channel": "fax"}', 422),
         (b'{"phone_number": "+919876543210", "purpose": "Sign In"}', 422),
         (b'{"phone_number": "+919876543210", "client_ip": "here"}', 422),
+        (b'{"phone_number": "+919876543210", "client_ip": true}', 422),
+        (b'{"phone_number": "+919876543210", "client_ip": 4294967296}', 422),
+        (b'{"phone_number": "+919876543210", "client_ip": "::1%eth0"}', 422),
     ],
 )
 def test_a_body_that_cannot_be_used_is_refused_in_the_one_shape(
@@ -489,8 +528,45 @@ def test_every_answer_is_safe_to_hold(world: ServiceWorld) -> None:
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+def test_a_provider_that_takes_nothing_shows_and_fails_no_probe(world: ServiceWorld) -> None:
+    world.provider.next = [Unreachable("unreachable")] * 50
+    started(world)
+    for _ in range(8):
+        assert world.client().get("/readyz").json["status"] == "ok"
+        world.sender.run_once()
+        world.clock.turn(seconds=7)
+    world.clock.turn(seconds=5)
+    answer = world.client().get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+    assert answer.json["checks"] == {"store": "ok", "sending": "delayed"}
+
+
+def test_a_store_that_cannot_be_written_is_not_ready(world: ServiceWorld) -> None:
+    world.store.close()
+    answer = world.client().get("/readyz")
+    assert (answer.status_code, answer.json["checks"]["store"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"]
+    refusal = world.api().start()
+    assert (refusal.status_code, refusal.json["error"]) == (503, "unavailable")
+
+
 def test_a_foreign_host_is_refused_and_health_answers_any(world: ServiceWorld) -> None:
     client = world.client()
     assert client.get("/v1/verifications", headers={"Host": "evil.example"}).status_code == 400
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 200
     assert client.get("/readyz", headers={"Host": "evil.example"}).json["status"] == "ok"
+
+
+@pytest.mark.parametrize("host", ["a..b", ".127.0.0.1", "x" * 70, "a b", "[::1", ""])
+def test_a_host_that_is_none_is_refused_at_every_door(world: ServiceWorld, host: str) -> None:
+    for path in ("/sign-in", "/v1/verifications", "/static/otp.css"):
+        answer = world.client().get(path, headers={"Host": host})
+        assert answer.status_code == 400
+        assert answer.headers["X-Request-Id"]
+    assert world.client().get("/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_what_http_knows_and_we_do_not_is_the_callers_fault(world: ServiceWorld) -> None:
+    answer = world.client().get("/static/otp.css", headers={"Range": "bytes=99999999-"})
+    assert answer.status_code in (200, 400, 416)
+    assert world.client().options("/static/otp.css").status_code == 405

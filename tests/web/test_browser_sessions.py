@@ -103,6 +103,7 @@ def test_a_signed_in_session_ends_after_a_day(world: ServiceWorld, person: Perso
 def test_a_forgotten_sign_in_leads_to_the_first_page(world: ServiceWorld, person: Person) -> None:
     life = world.settings.policy.life
     person.ask_for_a_code()
+    world.deliver()
     world.clock.now += life + timedelta(minutes=9, seconds=59)
     assert person.open("/sign-in/code").title.startswith("The code has expired")
     world.clock.turn(seconds=1)

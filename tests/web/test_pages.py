@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otp.service import PAUSED
+from otp.store.flags import PAUSED
 from otp.web.pages import create_pages
 from otp.web.problems import KINDS
 from tests.web.person import Person

@@ -256,7 +256,7 @@ def test_another_number_withdraws_the_first_and_shows_nothing_of_it(
 
 
 def test_the_page_says_what_became_of_the_message(world: ServiceWorld, person: Person) -> None:
-    assert "about to leave" in person.ask_for_a_code().text
+    assert "leaves now" in person.ask_for_a_code().text
     world.deliver()
     assert "on its way" in person.open("/sign-in/code").text
 

@@ -1,0 +1,232 @@
+"""One message: draw its code, commit, hand it over, settle what became of it, forget the code.
+
+The passcode lives in `send`'s memory and nowhere else. Before a request leaves, the store has
+committed that it may leave; so of a sender that dies at any moment it is known whether its message
+may be out, and such a message is never sent again blindly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from otp import log, message, passcode
+from otp.errors import (
+    ClaimLost,
+    NotFound,
+    OtpError,
+    ProviderError,
+    QuotaExceeded,
+    Rejected,
+    Unavailable,
+    Unknown,
+    Unreachable,
+    VerificationEnded,
+)
+from otp.keys import Keyring
+from otp.message import Template
+from otp.passcode import RandBelow
+from otp.providers import Provider, Sms
+from otp.store import Claim, Price, Quota, Store
+from otp.store.flags import blocked_flag
+from otp.verification import Verification
+
+_SETTLE_TRIES: Final = 20
+_SETTLE_PAUSE: Final = 0.5  # seconds
+
+Settling = Callable[[Verification, datetime], Verification]
+"""What became of a message, as a function of the verification and the time."""
+
+_log = log.get("otp.sender")
+
+
+class HandOver:
+    """Hands messages over to the first of *route* that takes them. Shared by sending threads."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        keyring: Keyring,
+        route: Sequence[Provider],
+        template: Template,
+        clock: Callable[[], datetime],
+        randbelow: RandBelow,
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._route = tuple(route)
+        self._template = template
+        self._clock = clock
+        self._randbelow = randbelow
+        self._quiet_until: dict[str, datetime] = {}
+
+    def closed_until(self, now: datetime) -> datetime | None:
+        """When the first of the route may be asked again; None while one of them may be now."""
+        quiet = [self._quiet_until.get(provider.name, now) for provider in self._route]
+        return None if any(until <= now for until in quiet) else min(quiet)
+
+    def send(self, claim: Claim) -> None:
+        """Take one claimed challenge as far as it goes, and write down how far that is.
+
+        Raises `Unavailable` where the store could not be told; the claim's lease then runs out.
+        """
+        if claim.challenge.handed_by:
+            # Its sender was cut off between commit and answer: the message may be out.
+            self._lost(claim, "sender_stopped")
+            return
+        if not claim.verification.phone:
+            self._refuse(claim, "number_unreadable")
+            return
+        if self._store.flag(blocked_flag(self._store.lookup, claim.verification.phone)):
+            self._refuse(claim, "blocked")
+            return
+        code = passcode.draw(self._randbelow, claim.verification.policy.code_length)
+        sms = self._sms(claim, code)
+        refusal: Unreachable | None = None
+        for provider in self._route:
+            if self._is_quiet(provider):
+                continue
+            try:
+                self._commit(claim, code, provider)
+                provider_id = provider.send(sms)
+            except QuotaExceeded as full:
+                self._quiet(provider, full.retry_in)
+            except Unreachable as error:
+                self._tell(claim, "send_not_taken", provider, error)
+                if error.for_all and error.retry_in:
+                    self._quiet(provider, error.retry_in)
+                refusal = error
+            except Rejected as error:
+                self._tell(claim, "send_refused", provider, error)
+                self._refuse(claim, error.reason)
+                return
+            except Unknown as error:
+                self._tell(claim, "send_unknown", provider, error)
+                self._lost(claim, error.reason)
+                return
+            except (ClaimLost, NotFound):
+                return
+            except VerificationEnded:
+                if refusal is None:
+                    # What time ended leaves the queue once it is written down.
+                    self._settle(claim, lambda v, now: v.at(now))
+                    return
+                break
+            except Unavailable:
+                # Whether or not the commit came through: no request left.
+                refusal = refusal or Unreachable("store")
+                break
+            else:
+                self._taken(claim, provider, provider_id)
+                return
+        self._put_back(claim, refusal)
+
+    def _sms(self, claim: Claim, code: str) -> Sms:
+        v, now = claim.verification, self._clock()
+        text = self._template.render(code, v.code_end(now) - now)
+        return Sms(
+            to=v.phone,
+            text=text,
+            reference=reference(v.id, claim.number),
+            unicode=message.size(text).unicode,
+        )
+
+    def _commit(self, claim: Claim, code: str, provider: Provider) -> None:
+        """Make it durable that the message may leave over *provider*, and what opens it."""
+        v, now = claim.verification, self._clock()
+        digest = passcode.digest(
+            self._keyring,
+            code,
+            client_id=v.client_id,
+            verification_id=v.id,
+            challenge=claim.number,
+            phone=v.phone,
+        )
+        self._store.swap(
+            v.client_id,
+            v.id,
+            lambda v: v.hand_over(
+                claim.number, digest, claim=claim.token, route=provider.name, now=now
+            ),
+            now=now,
+            price=Price(take=_ceiling(provider)),
+        )
+
+    # -- what became of it ----------------------------------------------------------------------
+
+    def _taken(self, claim: Claim, provider: Provider, provider_id: str) -> None:
+        number, token = claim.number, claim.token
+        self._settle(claim, lambda v, now: v.taken(number, provider_id, claim=token, now=now))
+        _log.info("sent", **_facts(claim), route=provider.name)
+
+    def _refuse(self, claim: Claim, reason: str) -> None:
+        number, token = claim.number, claim.token
+        self._settle(claim, lambda v, now: v.refused(number, reason, claim=token, now=now))
+        _log.warning("not_sent", **_facts(claim), reason=reason)
+
+    def _lost(self, claim: Claim, reason: str) -> None:
+        self._settle(claim, lambda v, now: v.answer_lost(claim.number, reason, now=now))
+        _log.warning("answer_lost", **_facts(claim), reason=reason)
+
+    def _put_back(self, claim: Claim, refusal: Unreachable | None) -> None:
+        number, token = claim.number, claim.token
+        if refusal is None:
+            self._settle(claim, lambda v, now: v.held_back(number, claim=token, now=now))
+            return
+        reason, at_least = refusal.reason, refusal.retry_in or timedelta()
+        self._settle(
+            claim,
+            lambda v, now: v.postponed(number, reason, claim=token, now=now, at_least=at_least),
+        )
+
+    def _settle(self, claim: Claim, change: Settling) -> None:
+        """Write down what became of it, patiently: what is not written counts as unknown."""
+        v = claim.verification
+        for left in reversed(range(_SETTLE_TRIES)):
+            now = self._clock()
+            try:
+                self._store.swap(v.client_id, v.id, lambda v, now=now: change(v, now), now=now)  # type: ignore[misc]
+            except Unavailable:
+                if not left:
+                    raise
+                time.sleep(_SETTLE_PAUSE)
+            except OtpError:
+                return  # purged, or another sender's by now: not ours to say any more
+            else:
+                return
+
+    # -- the route ------------------------------------------------------------------------------
+
+    def _is_quiet(self, provider: Provider) -> bool:
+        until = self._quiet_until.get(provider.name)
+        return until is not None and self._clock() < until
+
+    def _quiet(self, provider: Provider, span: timedelta) -> None:
+        self._quiet_until[provider.name] = self._clock() + span
+
+    def _tell(self, claim: Claim, event: str, provider: Provider, error: ProviderError) -> None:
+        # Who refuses the account refuses every message until an operator has acted.
+        is_account = isinstance(error, Unreachable) and error.account
+        (_log.error if is_account else _log.warning)(
+            event, **_facts(claim), route=provider.name, reason=error.reason, detail=error.detail
+        )
+
+
+def reference(verification_id: str, number: int) -> str:
+    """Our name for one message, given to the provider and echoed in its receipts."""
+    return f"{verification_id.removeprefix('ver_')}-{number}"
+
+
+def _ceiling(provider: Provider) -> tuple[Quota, ...]:
+    if provider.per_minute is None:
+        return ()
+    minute = timedelta(minutes=1)
+    return (Quota("route", f"route:{provider.name}", provider.per_minute, minute),)
+
+
+def _facts(claim: Claim) -> dict[str, str]:
+    v = claim.verification
+    return {"support_code": v.support_code, "phone": v.phone.masked, "client": v.client_id}

@@ -1,0 +1,16 @@
+"""The flags that mean something to more than one room, by their names in the store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otp.keys import Lookup
+from otp.phone import Phone
+
+PAUSED: Final = "pause"
+"""While it is set, nothing is sent and nothing is started."""
+
+
+def blocked_flag(lookup: Lookup, phone: Phone) -> str:
+    """While this is set, the number is not texted."""
+    return f"blocked:{lookup.index(phone).hex()}"
