@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import Behaviour, Gateway, until
-from tests.processes import Server, add_client, burst, environment, flask
+from tests.processes import ROOT, Server, add_client, burst, environment, flask
 from tests.world import wrong
 
 pytestmark = pytest.mark.process
@@ -185,6 +189,39 @@ def test_sigterm_finishes_the_send_under_way(tmp_path: Path) -> None:
             read = again.call("GET", f"/v1/verifications/{id}", key=key)
             assert read.body["delivery"]["status"] == "sent"
         assert len(gateway.messages) == 1
+
+
+def test_without_a_sender_of_its_own_the_server_leaves_the_queue_to_others(
+    tmp_path: Path,
+) -> None:
+    with Gateway() as gateway:
+        env = environment(tmp_path, gateway.url, OTP_SENDER="0")
+        key = add_client(env)["sk_live"]
+        with Server(env) as server:
+            for number in ("+919876500001", "+919876500002"):
+                assert server.start_verification(number, key).status == 201
+            assert gateway.messages == []
+            sender = subprocess.Popen([sys.executable, "-m", "flask", "send"], cwd=ROOT, env=env)
+            gateway.wait_for(2)
+            sender.terminate()
+            assert sender.wait(20) == 0
+    assert len(gateway.messages) == 2
+
+
+def test_a_body_in_pieces_is_read_to_its_limit_and_no_further(site: Site) -> None:
+    for size, status in ((4096, 422), (4097, 413), (50_000, 413)):
+        filler = "9" * (size - len('{"phone_number": ""}'))
+        raw = f'{{"phone_number": "{filler}"}}'.encode()
+        connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=20)
+        headers = {
+            "Authorization": f"Bearer {site.secret}",
+            "Content-Type": "application/json",
+            "Transfer-Encoding": "chunked",
+        }
+        pieces = (raw[at : at + 1000] for at in range(0, len(raw), 1000))
+        with contextlib.closing(connection):
+            connection.request("POST", "/v1/verifications", pieces, headers, encode_chunked=True)
+            assert connection.getresponse().status == status
 
 
 def test_settings_that_make_no_sense_stop_the_start_and_quote_no_secret(tmp_path: Path) -> None:

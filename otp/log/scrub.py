@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -160,16 +159,15 @@ def _credential(match: re.Match[str]) -> str:
 def _number(match: re.Match[str]) -> str:
     """Hides a number or a code; a small count stays.
 
-    Hidden are six digits on end, nine with breaks, and equal groups of six digits and more in all
-    ("482 913", "48-29-13"), but not those of a decimal fraction ("482.913").
+    Hidden are six digits and more, on end or in groups ("482 913", "48-2913"), but not those of a
+    decimal fraction ("482.913") unless a side has six by itself.
     """
     if match["keep"]:
         return match[0]
     plain = _ENCODED.sub(r"\1", match[0])
     plain = re.sub(r"&#\d\d;", "0", plain)
     groups = [len(group) for group in re.findall(r"\d+", re.sub(r"%2[0-9bdeBDE]", " ", plain))]
-    equal = max(sum(same) for _, same in groupby(groups))
     fraction = len(groups) == 2 and re.fullmatch(r"\d+\.\d+", plain) is not None
-    if max(groups) >= 6 or sum(groups) >= 9 or (equal >= 6 and not fraction):
+    if max(groups) >= 6 or (sum(groups) >= 6 and not (fraction and sum(groups) < 9)):
         return _HIDDEN
     return match[0]

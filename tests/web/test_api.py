@@ -319,6 +319,47 @@ def test_no_key_wrong_key_and_revoked_key_are_the_same_refusal(world: ServiceWor
     assert len(bodies) == 1
 
 
+def test_a_key_comes_as_a_bearer_and_in_no_other_way(world: ServiceWorld) -> None:
+    key = world.keys["sk_live"]
+    client = world.client()
+    path = "/v1/verifications?reference=a"
+    for text in (f"Basic {key}", f"Anything {key}", key, f"Bearer: {key}"):
+        assert client.get(path, headers={"Authorization": text}).status_code == 401
+    assert client.get(f"{path}&access_token={key}").status_code == 401
+    assert client.get(path, headers={"Authorization": f"bearer  {key}"}).status_code == 200
+
+
+def test_only_a_server_speaks_for_a_persons_address_and_device(world: ServiceWorld) -> None:
+    app, server = world.api(world.keys["pk_live"]), world.api()
+    for member in ({"client_ip": "192.0.2.7"}, {"device": "d-1"}):
+        answer = app.start(**member)
+        assert (answer.status_code, answer.json["error"]) == (422, "invalid_input")
+        assert answer.json["errors"][0]["pointer"] == f"/{next(iter(member))}"
+    id = server.start(client_ip="192.0.2.7", device="d-1").json["id"]
+    code = world.deliver()
+    assert app.check(id, code, client_ip="192.0.2.7").status_code == 422
+    assert server.check(id, code, client_ip="2001:db8::1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("member", "longest"), [("nonce", 200), ("reference", 64), ("device", 128), ("locale", 35)]
+)
+def test_members_have_the_lengths_that_are_documented(
+    world: ServiceWorld, member: str, longest: int
+) -> None:
+    answer = world.api().start(**{member: "x" * (longest + 1)})
+    assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, "too_long")
+    assert world.api().start(**{member: "x" * longest}).status_code == 201
+
+
+def test_a_listing_ends_at_twenty(world: ServiceWorld) -> None:
+    for number in range(21):
+        started(world, f"+9198765{number:05}", reference="many")
+    data = world.api().get("/v1/verifications?reference=many").json["data"]
+    assert len(data) == 20
+    assert len({row["id"][:8] for row in data}) == 20, "ids share no beginning"
+
+
 def test_a_publishable_key_may_not_search(world: ServiceWorld) -> None:
     answer = world.api(world.keys["pk_live"]).get("/v1/verifications?reference=a")
     assert (answer.status_code, answer.json["error"]) == (403, "forbidden")
@@ -375,6 +416,24 @@ def test_the_same_key_with_another_body_is_refused(world: ServiceWorld) -> None:
     world.api().start(headers=header)
     answer = world.api().start(OTHER_NUMBER, headers=header)
     assert (answer.status_code, answer.json["error"]) == (422, "idempotency_mismatch")
+
+
+def test_another_key_with_the_same_idempotency_key_is_another_request(
+    world: ServiceWorld,
+) -> None:
+    header = {"Idempotency-Key": "a-7"}
+    assert world.api().start(headers=header).status_code == 201
+    app = world.api(world.keys["pk_live"])
+    assert app.start(OTHER_NUMBER, headers=header).status_code == 201
+
+
+def test_a_repeated_resume_gets_the_same_answer(world: ServiceWorld) -> None:
+    id = started(world)
+    header = {"Idempotency-Key": "again"}
+    for _ in range(2):
+        answer = world.api().start(headers=header)
+        assert (answer.status_code, answer.json["id"]) == (200, id)
+        assert answer.json["resumed"] is True
 
 
 def test_a_repeated_resend_counts_once(world: ServiceWorld) -> None:
@@ -518,6 +577,18 @@ def test_unknown_malformed_and_foreign_ids_are_the_same_bytes(world: ServiceWorl
         assert answer.status_code == 404
         bodies.add(str({k: v for k, v in answer.json.items() if k != "request_id"}))
     assert len(bodies) == 1
+
+
+def test_a_wait_is_never_told_as_nothing(world: ServiceWorld) -> None:
+    id = started(world)
+    world.clock.turn(seconds=29, microseconds=999_999)
+    answer = world.api().resend(id)
+    assert (answer.headers["Retry-After"], answer.json["retry_in"]) == ("1", 1)
+
+
+def test_every_request_has_a_name_of_its_own(world: ServiceWorld) -> None:
+    names = {world.client().get("/healthz").headers["X-Request-Id"] for _ in range(20)}
+    assert len(names) == 20
 
 
 def test_every_answer_is_safe_to_hold(world: ServiceWorld) -> None:

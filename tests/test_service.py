@@ -1,0 +1,76 @@
+"""What the use cases promise beside what the doors' stories tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from otp.client import SIGN_IN
+from otp.phone import Phone
+from otp.service import Caller
+from tests.world import FakeProvider, ServiceWorld
+
+ME = Caller(client_id=SIGN_IN, credential="me")
+
+
+def test_a_start_rings_for_the_sender_and_a_check_does_not(world: ServiceWorld) -> None:
+    rung = []
+    world.service._wake = lambda: rung.append(1)
+    id = world.service.start(ME, "+919876543210").verification.id
+    assert rung == [1]
+    world.service.check(ME, id, world.deliver())
+    assert rung == [1]
+
+
+def test_a_sweep_writes_down_all_that_ended_and_drops_its_digests(world: ServiceWorld) -> None:
+    count = 620  # more than one batch
+    for number in range(count):
+        world.service.start(ME, f"+9198{number:08}")
+    world.sender.run_once()
+    world.clock.turn(minutes=21)
+    assert world.service.sweep() == (count, 0)
+    assert world.service.sweep() == (0, 0)
+    [first] = world.store.of_number(world.provider.sent[0].to, 1)
+    assert (first.status, first.newest.digest) == ("expired", None)
+
+
+def test_what_is_past_its_retention_is_forgotten(tmp_path: Path) -> None:
+    world = ServiceWorld(tmp_path, OTP_RETENTION="1d")
+    try:
+        id = world.service.start(ME, "+919876543210").verification.id
+        world.service.cancel(ME, id)
+        world.clock.turn(days=1)
+        assert world.service.sweep() == (0, 0)
+        world.clock.turn(seconds=1)
+        assert world.service.sweep() == (0, 1)
+        assert world.store.of_number(Phone.of("+919876543210"), 1) == []
+    finally:
+        world.close()
+
+
+def test_ids_are_ordered_by_time_where_they_are_stored_and_nowhere_else(
+    world: ServiceWorld,
+) -> None:
+    ids = []
+    for number in range(40):
+        ids.append(world.service.start(ME, f"+9198{number:08}").verification.id)
+        world.clock.turn(milliseconds=1)
+    keys = [world.store.lookup.row_key(id) or b"" for id in ids]
+    assert keys == sorted(keys)
+    assert [int.from_bytes(key[:6], "big") for key in keys] == list(
+        range(int.from_bytes(keys[0][:6], "big"), int.from_bytes(keys[0][:6], "big") + 40)
+    )
+    assert len({key[6:] for key in keys}) == 40
+    assert len({key[6:8] for key in keys}) > 30, "the random part is random from its first byte"
+    assert ids != sorted(ids)
+
+
+def test_two_starts_of_one_number_never_get_the_same_code_by_rule(tmp_path: Path) -> None:
+    world = ServiceWorld(tmp_path, provider=FakeProvider())
+    try:
+        for _ in range(20):
+            world.service.start(ME, "+919876543210")
+            world.deliver()
+            world.clock.turn(seconds=31)
+        assert len(set(world.provider.codes)) > 15
+    finally:
+        world.close()
