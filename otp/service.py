@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from otp import log, passcode
+from otp.challenge import Challenge
 from otp.errors import (
     InvalidInput,
     InvalidPhoneNumber,
@@ -29,7 +30,7 @@ from otp.phone import Phone
 from otp.settings import Settings
 from otp.store import Gap, Price, Replay, Store
 from otp.store.flags import PAUSED, blocked_flag
-from otp.verification import Challenge, Policy, Verification
+from otp.verification import Policy, Verification
 
 _SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read aloud as another
 _PURGE_BATCH = 500

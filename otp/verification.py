@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Final
 
+from otp.challenge import Challenge, Channel, Delivery
 from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 
@@ -49,28 +50,6 @@ ENDINGS: Final[dict[Ending, Status]] = {
 }
 
 
-class Channel(StrEnum):
-    SMS = "sms"
-
-
-class Delivery(StrEnum):
-    QUEUED = "queued"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    UNDELIVERED = "undelivered"
-    UNKNOWN = "unknown"
-
-
-MOVES: Final[dict[Delivery, frozenset[Delivery]]] = {
-    Delivery.QUEUED: frozenset(Delivery) - {Delivery.QUEUED},
-    # The answer was lost: whatever is learnt later is news.
-    Delivery.UNKNOWN: frozenset({Delivery.SENT, Delivery.DELIVERED, Delivery.UNDELIVERED}),
-    Delivery.SENT: frozenset({Delivery.DELIVERED, Delivery.UNDELIVERED}),
-    # It happens: a network gives a message up, and the handset had it all along.
-    Delivery.UNDELIVERED: frozenset({Delivery.DELIVERED}),
-    Delivery.DELIVERED: frozenset(),
-}
-
 REPEAT_WINDOW: Final = timedelta(seconds=60)
 """For so long the same right code from the same caller gets the same answer again: an answer lost
 on the way must not lock a person out."""
@@ -94,48 +73,6 @@ class Policy:
     def max_sends(self) -> int:
         """The first message, and one for each wait."""
         return len(self.resend_waits) + 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
-    """One passcode sent once over one channel; a resend makes another.
-
-    *handed_by* names the claim under which the message is being handed over. It is committed before
-    the request leaves for the gateway, and withdrawn only by that claim when the message was
-    certainly not taken. Who finds somebody else's name in it knows that the message may be out.
-    """
-
-    number: int
-    channel: Channel
-    queued_at: datetime
-    due_at: datetime
-    expires_at: datetime
-    updated_at: datetime
-    delivery: Delivery = Delivery.QUEUED
-    reason: str | None = None
-    tries: int = 0
-    claim: str | None = None
-    handed_by: str | None = None
-    digest: str | None = None
-    route: str | None = None
-    provider_id: str | None = None
-
-    @property
-    def is_queued(self) -> bool:
-        return self.delivery is Delivery.QUEUED
-
-    @property
-    def may_be_out(self) -> bool:
-        """Whether the message was handed over, or may have been."""
-        return self.delivery in _OUT or self.provider_id is not None
-
-    def _moved(self, delivery: Delivery, now: datetime, reason: str | None = None) -> Challenge:
-        if delivery not in MOVES[self.delivery]:
-            return self  # late, twice or out of order: no news
-        return replace(self, delivery=delivery, reason=reason, updated_at=now)
-
-
-_OUT: Final = {Delivery.SENT, Delivery.DELIVERED, Delivery.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,13 +273,13 @@ class Verification:
     def taken(self, number: int, provider_id: str, *, claim: str, now: datetime) -> Verification:
         """The gateway has it. Never overwrites what a quicker receipt said."""
         challenge = replace(self.challenge(number), provider_id=provider_id)
-        return self._with(_released(challenge._moved(Delivery.SENT, now), claim))
+        return self._with(challenge.moved(Delivery.SENT, now).released(claim))
 
     def refused(self, number: int, reason: str, *, claim: str, now: datetime) -> Verification:
         """Nobody will ever take it. Ends the verification if no code of it was handed over."""
         challenge = self._claimed(number, claim)
         challenge = replace(challenge, digest=None, expires_at=self.code_end(challenge.queued_at))
-        v = self._with(_released(challenge._moved(Delivery.UNDELIVERED, now, reason), claim))
+        v = self._with(challenge.moved(Delivery.UNDELIVERED, now, reason).released(claim))
         v = v.at(now)
         if v.is_pending and not any(c.is_queued or c.may_be_out for c in v.challenges):
             return v._end(Ending.NOTHING_GOT_THROUGH, now)
@@ -391,14 +328,14 @@ class Verification:
         challenge = self.challenge(number)
         if not challenge.is_queued:
             return self
-        moved = challenge._moved(Delivery.UNKNOWN, now, reason)
+        moved = challenge.moved(Delivery.UNKNOWN, now, reason)
         return self._with(replace(moved, claim=None, handed_by=None))
 
     def received(
         self, number: int, delivery: Delivery, reason: str | None, now: datetime
     ) -> Verification:
         """What a delivery receipt says. Never a proof of anything, and never an ending."""
-        return self._with(self.challenge(number)._moved(delivery, now, reason))
+        return self._with(self.challenge(number).moved(delivery, now, reason))
 
     # -- the one way out ------------------------------------------------------------------------
 
@@ -407,7 +344,7 @@ class Verification:
         v = self if how is Ending.RIGHT_CODE else self._forgetting_digests()
         waiting = [c for c in v.challenges if c.is_queued and not c.handed_by]
         for challenge in waiting:  # nobody needs a code any more
-            moved = challenge._moved(Delivery.UNDELIVERED, now, "verification_ended")
+            moved = challenge.moved(Delivery.UNDELIVERED, now, "verification_ended")
             v = v._with(replace(moved, claim=None))
         return replace(v, status=ENDINGS[how], ended_at=now)
 
@@ -434,9 +371,3 @@ class Verification:
             for c in self.challenges
         )
         return replace(self, challenges=kept)
-
-
-def _released(challenge: Challenge, claim: str) -> Challenge:
-    if challenge.claim not in (claim, None):
-        return challenge
-    return replace(challenge, claim=None, handed_by=None)

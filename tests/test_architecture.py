@@ -20,7 +20,7 @@ ROWS = [
     {"otp.providers", "otp.store"},
     {"otp.settings"},
     {"otp.client", "otp.verification"},
-    {"otp.message", "otp.passcode"},
+    {"otp.challenge", "otp.message", "otp.passcode"},
     {"otp.keys"},
     {"otp.phone"},
     {"otp.errors"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from otp.challenge import Challenge
 from otp.errors import Rejected, Unavailable, Unknown, Unreachable
 from otp.phone import Phone
 from otp.providers import Provider
@@ -18,7 +19,7 @@ from otp.sender import Sender
 from otp.service import Caller
 from otp.store import Store
 from otp.store.flags import blocked_flag
-from otp.verification import Challenge, Status, Verification
+from otp.verification import Status, Verification
 from tests.gateway import until
 from tests.world import NUMBER, FakeProvider, ServiceWorld, secret_key, wrong
 

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otp.challenge import MOVES, Challenge, Delivery
 from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
-from otp.verification import (
-    ENDINGS,
-    MOVES,
-    REPEAT_WINDOW,
-    Challenge,
-    Delivery,
-    Ending,
-    Policy,
-    Status,
-    Verification,
-)
+from otp.verification import ENDINGS, REPEAT_WINDOW, Ending, Policy, Status, Verification
 from tests.world import NUMBER, START
 
 NOW = START

@@ -8,10 +8,11 @@ from typing import Final
 
 import click
 
+from otp.challenge import Challenge
 from otp.commands.parts import Parts, Setup
 from otp.phone import ANY, Phone
 from otp.store.flags import blocked_flag
-from otp.verification import Challenge, Verification
+from otp.verification import Verification
 
 _SHOWN: Final = 20
 

@@ -9,11 +9,11 @@ from typing import Final
 
 import click
 
+from otp.challenge import Challenge, Delivery
 from otp.client import SIGN_IN
 from otp.commands.parts import Parts, Setup
 from otp.errors import NotFound, VerificationEnded
 from otp.service import Caller
-from otp.verification import Challenge, Delivery
 
 _PATIENCE: Final = 20.0  # seconds
 _PAUSE: Final = 0.2  # seconds

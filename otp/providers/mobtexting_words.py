@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from otp.verification import Delivery
+from otp.challenge import Delivery
 
 
 class Fault(Enum):

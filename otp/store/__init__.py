@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from otp.challenge import Challenge
 from otp.client import ApiKey, Client
 from otp.errors import Unavailable
 from otp.keys import Keyring, Lookup, TokenBytes
 from otp.phone import Phone
-from otp.verification import Challenge, Verification
+from otp.verification import Verification
 
 Change = Callable[[Verification], Verification]
 """Pure, and short: it runs while a row or the file is locked, and may run again."""

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from otp.verification import Challenge, Channel, Delivery, Policy, Verification
+from otp.challenge import Challenge, Channel, Delivery
+from otp.verification import Policy, Verification
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

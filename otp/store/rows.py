@@ -12,12 +12,13 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, Protocol
 
+from otp.challenge import Challenge
 from otp.errors import NotFound
 from otp.keys import Keyring, Lookup, Unsealable
 from otp.phone import Phone
 from otp.store import columns
 from otp.store.columns import moment, moment_or_none
-from otp.verification import Challenge, Status, Verification
+from otp.verification import Status, Verification
 
 
 class Result(Protocol):

@@ -4,11 +4,12 @@ import threading
 import time
 from dataclasses import dataclass
 
+from otp.challenge import Delivery
 from otp.client import SIGN_IN
 from otp.errors import Rejected, Unknown, Unreachable
 from otp.phone import Phone
 from otp.providers import Sms
-from otp.verification import Delivery, Status, Verification
+from otp.verification import Status, Verification
 from tests.commands.terminal import Terminal
 from tests.world import NUMBER, FakeClock, FakeProvider
 

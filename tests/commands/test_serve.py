@@ -17,11 +17,11 @@ import click
 import pytest
 
 from app import assemble
+from otp.challenge import Delivery
 from otp.client import SIGN_IN
 from otp.commands.listening import wait_for_port
 from otp.service import Caller
 from otp.settings import Settings
-from otp.verification import Delivery
 from tests.commands.terminal import Terminal
 from tests.world import NUMBER, secret_key
 

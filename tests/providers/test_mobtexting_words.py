@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from otp.challenge import Delivery
 from otp.errors import ProviderError, Rejected, Unknown, Unreachable
 from otp.providers.mobtexting_words import WORDS
-from otp.verification import Delivery
 from tests.gateway import Behaviour, Gateway, taken
 from tests.providers.asking import outcome
 

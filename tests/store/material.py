@@ -6,10 +6,11 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from otp.challenge import Challenge
 from otp.keys import Keyring, SecretKey
 from otp.phone import Phone
 from otp.store import Store, open_store
-from otp.verification import Challenge, Policy, Verification
+from otp.verification import Policy, Verification
 
 NOW = datetime(2026, 11, 22, 8, 39, 27, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from otp.challenge import Challenge, Delivery
 from otp.errors import NotFound, ReplayMismatch, TooSoon, VerificationEnded
 from otp.phone import Phone
 from otp.store import Gap, Price, Quota, Replay, Session, Store
-from otp.verification import Challenge, Delivery, Policy, Status, Verification
+from otp.verification import Policy, Status, Verification
 from tests.store.material import (
     CLIENT,
     LEASE,
