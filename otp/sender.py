@@ -5,9 +5,9 @@ A slow gateway so holds up nobody but itself. What happens to one message is in 
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -65,7 +65,13 @@ class Sender:
         # Longer than a message can take over every provider of the route, one after another.
         self._lease = sum((p.patience for p in route), _LEASE_MARGIN)
         self._free = threading.Semaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="otp-send")
+        self._claimed: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
+        # Threads of our own: a pool of concurrent.futures closes itself as soon as the main thread
+        # ends, while claims may still come in.
+        self._hands = [
+            threading.Thread(target=self._send_all, name=f"otp-send-{n}", daemon=True)
+            for n in range(threads)
+        ]
         self._bell = bell
         self._stopping = threading.Event()
         self._loops = [
@@ -74,8 +80,8 @@ class Sender:
         ]
 
     def start(self) -> None:
-        for loop in self._loops:
-            loop.start()
+        for thread in (*self._hands, *self._loops):
+            thread.start()
 
     def stop(self) -> None:
         """Claim nothing more, and return when what is under way has been settled."""
@@ -84,7 +90,11 @@ class Sender:
         for loop in self._loops:
             if loop.is_alive():
                 loop.join()
-        self._pool.shutdown(wait=True)
+        for _ in self._hands:
+            self._claimed.put(None)
+        for hand in self._hands:
+            if hand.is_alive():
+                hand.join()
 
     def run_once(self) -> int:
         """Send all that is due now, in this thread; say how many were claimed."""
@@ -130,7 +140,7 @@ class Sender:
             for _ in range(room - len(claims)):
                 self._free.release()
         for claim in claims:
-            self._pool.submit(self._send, claim)
+            self._claimed.put(claim)
         return bool(claims)
 
     def _claims(self, limit: int) -> list[Claim]:
@@ -143,12 +153,13 @@ class Sender:
         token = self._token_bytes(12).hex()
         return self._store.claim(token=token, now=now, lease=self._lease, limit=limit)
 
-    def _send(self, claim: Claim) -> None:
-        try:
-            self._hand_over.send(claim)
-        except Exception:
-            # Only this claim is lost, and only until its lease runs out.
-            _log.exception("send_failed", support_code=claim.verification.support_code)
-        finally:
-            self._free.release()
-            self._bell.set()
+    def _send_all(self) -> None:
+        while claim := self._claimed.get():
+            try:
+                self._hand_over.send(claim)
+            except Exception:
+                # Only this claim is lost, and only until its lease runs out.
+                _log.exception("send_failed", support_code=claim.verification.support_code)
+            finally:
+                self._free.release()
+                self._bell.set()

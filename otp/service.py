@@ -230,8 +230,8 @@ class Service:
         """The pending verification of this client, number and purpose; a new code if its wait is
         over, and otherwise as it is."""
         found = self._store.pending(caller.client_id, phone, purpose)
-        if found is None or not found.at(now).is_pending:
-            return None
+        if found is None or not found.phone or not found.at(now).is_pending:
+            return None  # none, or one whose number cannot be read any more
         if replay:
             replay = replace(replay, outcome="resumed")
         try:

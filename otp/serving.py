@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +24,12 @@ def at_end(finish: Callable[[], None]) -> None:
     A worker whose parent died (it alone, by `kill -9`) would hold the port for ever: it is asked
     to end as if by SIGTERM.
     """
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    ):
+        # A server that does not listen to SIGTERM (waitress), or does not yet, would die of it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

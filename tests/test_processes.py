@@ -152,6 +152,17 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(site: Site) -> None:
     assert site.server.check(id, code, site.secret).status == 200
 
 
+def test_workers_that_die_one_after_another_do_not_end_the_server(site: Site) -> None:
+    for _ in range(3):
+        before = site.server.family()
+        os.kill(before[-1], signal.SIGKILL)
+        until(lambda before=before: before[-1] not in site.server.family())  # type: ignore[misc]
+        until(lambda: len(site.server.family()) == 3)
+    site.server.wait_until_ready()
+    id, code = site.started()
+    assert site.server.check(id, code, site.secret).status == 200
+
+
 def test_no_code_and_no_number_is_readable_anywhere(site: Site) -> None:
     """Runs after the others of this file, over all that they did."""
     id, code = site.started()

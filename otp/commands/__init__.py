@@ -8,7 +8,7 @@ reads the settings and puts the service together is handed in by app.py.
 from __future__ import annotations
 
 import copy
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -43,7 +43,29 @@ def make(
     return [_given(command, setup) for command in _ALL]
 
 
+class _WrongUsage(click.ClickException):
+    exit_code = click.UsageError.exit_code
+
+
 def _given(command: click.Command, setup: Setup) -> click.Command:
     given = copy.copy(command)
     given.context_settings = {**command.context_settings, "obj": setup}
-    return given
+    if isinstance(given, click.Group):
+        given.commands = {name: _plain(inner) for name, inner in given.commands.items()}
+    return _plain(given)
+
+
+def _plain(command: click.Command) -> click.Command:
+    """The command, its wrong usage told in one line; click would print four."""
+    plain = copy.copy(command)
+
+    def make_context(*args: Any, **named: Any) -> click.Context:
+        try:
+            return command.make_context(*args, **named)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise _WrongUsage(error.format_message()) from None
+
+    plain.make_context = make_context  # type: ignore[method-assign]
+    return plain

@@ -10,11 +10,15 @@ import click
 
 from otp.challenge import Challenge
 from otp.commands.parts import Parts, Setup
+from otp.errors import InvalidPhoneNumber
 from otp.phone import ANY, Phone
 from otp.store.flags import blocked_flag
 from otp.verification import Verification
 
 _SHOWN: Final = 20
+_SHORTEST: Final = 7
+_LONGEST: Final = 15
+"""Digits of a number, by ITU-T E.164; the shortest in use has seven with its country code."""
 
 
 @click.group()
@@ -88,7 +92,10 @@ def _set_blocked(setup: Setup, number: str, *, blocked: bool) -> None:
 def _phone(parts: Parts, number: str) -> Phone:
     """Any number at all: one that is no longer served may still have to be found and erased."""
     region = parts.world.settings.default_region
-    return Phone.parse(number, region=region, served={ANY}, allow=("+",))
+    found = Phone.parse(number, region=region, served={ANY}, allow=("+",))
+    if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST:
+        raise InvalidPhoneNumber("not_a_number")
+    return found
 
 
 def _told(v: Verification, client: str) -> Iterator[str]:

@@ -16,14 +16,6 @@ from otp.commands.parts import Setup
 from otp.commands.welcome import welcome
 
 _PORT_PATIENCE: Final = 10.0  # seconds
-_SERVER: Final = (
-    *("--interface", "wsgi", "--factory", "--http", "1", "--no-ws", "--log-level", "error"),
-    # More threads than cores: a request that waits for a commit holds one.
-    *("--blocking-threads", "32"),
-    *("--http1-header-read-timeout", "10000"),  # milliseconds
-    # As long as the slowest gateway may take over what is under way at the end.
-    *("--respawn-failed-workers", "--workers-kill-timeout", "60"),
-)
 
 _log = log.get("otp.commands")
 
@@ -70,19 +62,20 @@ def serve(setup: Setup, host: str, port: int, workers: int) -> None:
     anything listens.
     """
     with setup.parts() as parts:
-        for warning in parts.world.settings.warnings:
-            click.echo(f"Warning: {warning}", err=True)
-        greeting = welcome(parts.world, host, port) if parts.world.settings.demo else None
+        settings = parts.world.settings
+        for warning in settings.warnings:
+            _log.warning("settings", warning=warning)
+        greeting = welcome(parts.world, host, port) if settings.demo else None
     wait_for_port(host, port, patience=_PORT_PATIENCE)
     if greeting:
         click.echo(greeting)
     else:
         _log.info("serving", host=host, port=str(port), workers=workers)
-    listen = ("--host", host, "--port", str(port), "--workers", str(workers))
     sys.stdout.flush()
+    form = "text" if settings.demo else "json"
     os.execv(  # noqa: S606  no shell is wanted: signals must reach the server itself
         sys.executable,
-        [sys.executable, "-m", "otp.server", *_SERVER, *listen, "app:serve"],
+        [sys.executable, "-m", "otp.server", host, str(port), str(workers), form],
     )
 
 

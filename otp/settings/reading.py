@@ -132,7 +132,8 @@ def _shared_secrets(texts: Mapping[str, str], variables: Variables) -> dict[str,
     for name, setting in variables.items():
         if setting.mask is not hidden:
             continue
-        for secret in set(listed(texts.get(name, ""))):
+        whole = set(listed(texts.get(name, "")))
+        for secret in whole | {part.partition(":")[2] or part for part in whole}:
             first, what = seen.setdefault(secret, (name, setting))
             if what is not setting:
                 problems[name] = f"is the same as {first}; every secret does one thing"

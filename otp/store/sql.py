@@ -277,6 +277,8 @@ class SqlStore(ABC):
             found = connection.execute("SELECT max(number) FROM schema_version").fetchall()
             if found != [(self._schema,)]:
                 raise Unavailable("store")
+            # Something is really written: a full disk begins and ends an empty transaction well.
+            connection.execute(_TOUCH)
 
         self._write(work)
 
@@ -293,6 +295,10 @@ class SqlStore(ABC):
         return self._write(lambda connection: connection.execute(statement, values).rowcount)
 
 
+_TOUCH: Final = (
+    "INSERT INTO flag (name, value) VALUES ('ping', '0') ON CONFLICT (name) DO UPDATE"
+    " SET value = CASE flag.value WHEN '0' THEN '1' ELSE '0' END"
+)
 _EXPIRING: Final = {
     "replay": "client, key",
     "session": "digest",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from otp import commands
 from tests.commands.terminal import Terminal
@@ -56,3 +57,20 @@ def test_two_services_in_one_process_do_not_mix(tmp_path: Path) -> None:
     one.lines("pause", "on")
     assert two.lines("pause") == ["Sending is not paused."]
     assert one.lines("pause") == ["Sending is paused."]
+
+
+@pytest.mark.parametrize(
+    "words", [("pause", "maybe"), ("serve", "--port", "0"), ("client", "add"), ("phone", "show")]
+)
+def test_wrong_usage_is_one_line(words: tuple[str, ...]) -> None:
+    group = click.Group(commands=commands.make(never, never, never))  # type: ignore[arg-type]
+    result = CliRunner().invoke(group, words, prog_name="flask")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", ["12", "+1", "+91987654321012345"])
+def test_what_is_too_short_or_too_long_is_no_number(terminal: Terminal, number: str) -> None:
+    for words in (("phone", "block", number), ("phone", "forget", "--yes", number)):
+        assert "cannot be used" in terminal.refusal(*words)
