@@ -564,3 +564,11 @@ def test_what_nobody_catches_is_logged_and_scrubbed_too() -> None:
     assert all("ValueError" in event["exception"] for event in events)
     assert "482913" not in done.stdout
     assert "9876543210" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "digits", [["4", "8", "2", "9", "1", "3"], (4, 8, 2, 9, 1, 3), ["48", 2913]]
+)
+def test_digits_side_by_side_in_a_list_are_a_number_too(digits: object) -> None:
+    assert Scrubber([])(None, "", {"event": "x", "value": digits})["value"] == "•••"
+    assert Scrubber([])(None, "", {"event": "x", "value": [200, "ok"]})["value"] == [200, "ok"]

@@ -122,9 +122,18 @@ class Scrubber:
                 some = list(value.items())[:_WIDEST]
                 return {self.text(_shown(k)): self._entry(k, v, depth + 1) for k, v in some}
             case Sequence() | Set():
-                return [self._value(entry, depth + 1) for entry in list(value)[:_WIDEST]]
+                entries = list(value)[:_WIDEST]
+                if _spells_a_number(entries):
+                    return _HIDDEN
+                return [self._value(entry, depth + 1) for entry in entries]
             case _:
                 return self.text(_shown(value))
+
+
+def _spells_a_number(entries: Sequence[Any]) -> bool:
+    """Whether digits that each look harmless are six and more side by side."""
+    texts = [str(entry) for entry in entries if isinstance(entry, str | int)]
+    return len(texts) == len(entries) and all(map(str.isdecimal, texts)) and len("".join(texts)) > 5
 
 
 def _shown(value: object) -> str:
