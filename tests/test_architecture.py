@@ -22,7 +22,7 @@ ROWS = [
     {"otp.client", "otp.verification"},
     {"otp.challenge", "otp.message", "otp.passcode"},
     {"otp.keys"},
-    {"otp.phone"},
+    {"otp.network", "otp.phone"},
     {"otp.errors"},
 ]
 ORDER = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

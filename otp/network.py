@@ -1,0 +1,34 @@
+"""Where a person comes from, as limits count it: an IPv4 address, or an IPv6 network.
+
+One household or handset is given a whole /64 and may take any address in it, so counting single
+IPv6 addresses would count nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+_V6_PREFIX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """*text* is `198.51.100.7` or `2001:db8:1:2::/64`. Personal data: keep it only keyed."""
+
+    text: str = field(repr=False)
+    is_v6: bool
+
+    @classmethod
+    def of(cls, address: str | ipaddress.IPv4Address | ipaddress.IPv6Address) -> Network:
+        """The network of one address. Raises ValueError for what is none.
+
+        An IPv4 address in IPv6 clothes (`::ffff:198.51.100.7`) is the IPv4 address.
+        """
+        found = ipaddress.ip_address(address)
+        if isinstance(found, ipaddress.IPv6Address):
+            if found.ipv4_mapped is None:
+                whole = ipaddress.IPv6Address(int(found) >> _V6_PREFIX << _V6_PREFIX)
+                return cls(f"{whole}/{_V6_PREFIX}", True)
+            found = found.ipv4_mapped
+        return cls(str(found), False)
