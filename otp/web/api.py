@@ -193,11 +193,12 @@ def _json(value: dict[str, Any], status: HTTPStatus) -> Response:
 
 
 def _refusal(world: World, error: Exception) -> Response:
-    if isinstance(error, OtpError | HTTPException):
-        _log.info("refused", error=problems.kind_of(error).word)
-    else:
-        _log.exception("internal_error")
     caller: Caller | None = g.get("caller")
+    who = {"client": caller.client_id} if caller else {}
+    if isinstance(error, OtpError | HTTPException):
+        _log.info("refused", error=problems.kind_of(error).word, **who)
+    else:
+        _log.exception("internal_error", **who)
     return problems.problem(
         error,
         public_url=world.settings.public_url,

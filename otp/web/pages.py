@@ -91,9 +91,11 @@ def _add_problem_pages(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def refuse(error: Exception) -> Response:
-        if not isinstance(error, errors.OtpError | HTTPException):
-            _log.exception("internal_error")
         kind = _kind(error)
+        if isinstance(error, errors.OtpError | HTTPException):
+            _log.info("refused", error=kind.word)
+        else:
+            _log.exception("internal_error")
         response = page("problem.html", kind.status, word=kind.word, wait=retry_in(error))
         response.headers.update(headers(error))
         return response
