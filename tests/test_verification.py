@@ -225,6 +225,13 @@ def test_the_same_caller_is_told_again_for_a_minute_and_it_costs_nothing() -> No
         check(v, 1, at=70)
 
 
+def test_a_clock_a_little_behind_tells_again_and_one_set_back_does_not() -> None:
+    v = check(sent(fresh()), 1, at=100)
+    assert v.answers_again(NOW + second(95))
+    with pytest.raises(VerificationEnded):
+        check(v, 1, at=40)
+
+
 def test_one_wrong_code_closes_the_minute() -> None:
     v = check(sent(fresh()), 1, at=10)
     closed = check(v, at=11)
