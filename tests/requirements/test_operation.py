@@ -112,7 +112,7 @@ def test_no_step_of_the_clock_breaks_a_request(world: ServiceWorld, step: timede
     assert world.api().start("+919876543220").status_code == 201
 
 
-@pytest.mark.parametrize("jump", [-31, 31])
+@pytest.mark.parametrize("jump", [-60, 60])
 def test_a_clock_that_jumps_is_an_event_and_a_slower_one_is_none(
     world: ServiceWorld, jump: int
 ) -> None:
@@ -125,7 +125,8 @@ def test_a_clock_that_jumps_is_an_event_and_a_slower_one_is_none(
     assert "clock_jumped" not in stream.getvalue()
     world.clock.turn(seconds=jump)
     until(lambda: "clock_jumped" in stream.getvalue())
-    assert f'"seconds": {jump}' in stream.getvalue()
+    [found] = re.findall(r'"seconds": (-?[0-9]+)', stream.getvalue())
+    assert abs(int(found) - jump) < 20
 
 
 # -- the gateway ----------------------------------------------------------------------------------
