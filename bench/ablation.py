@@ -32,15 +32,16 @@ def run(
         loop = Loop()
         stack.callback(loop.close)
         cells: dict[str, Callable[[int], Figures]] = {}
-        for name in (_WHOLE, _HELLO, *(names or VARIANTS)):
-            env = environment(folder / str(len(cells)), "http://127.0.0.1:9/", OTP_SENDER="0")
+        for place, name in enumerate((_WHOLE, _HELLO, *(names or VARIANTS))):
+            env = environment(folder / str(place), "http://127.0.0.1:9/", OTP_SENDER="0")
             env[VARIABLE] = "" if name == _WHOLE else name
             with ExitStack() as trial:
                 own = trial.enter_context(site(env, CODE if name in CODE_KNOWN else None))
                 target = "bench.hello:serve" if name == _HELLO else "bench.without:serve"
                 try:
                     server = trial.enter_context(Server(env, folder, target))
-                    bench = trial.enter_context(Bench.open(server, loop, _CONNECTIONS))
+                    bench = Bench(server, loop, _CONNECTIONS)
+                    measure: Callable[[int], Figures]
                     measure = partial(hello if name == _HELLO else plain, bench, own)
                     measure(_WARM)
                 except Wrong as error:

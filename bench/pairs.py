@@ -75,22 +75,22 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A server with its connections, ready to be measured again and again."""
+    """A server, and how many connections to ask it over."""
 
     server: Server
     loop: Loop
-    lines: Sequence[Line]
+    connections: int
 
-    @classmethod
     @contextmanager
-    def open(cls, server: Server, loop: Loop, connections: int) -> Iterator[Bench]:
-        lines: list[Line] = []
+    def lines(self) -> Iterator[list[Line]]:
+        """Fresh connections: the server closes one on which nothing is asked for ten seconds."""
+        opened: list[Line] = []
         try:
-            for _ in range(connections):
-                lines.append(Line(loop, server.port))
-            yield cls(server, loop, lines)
+            for _ in range(self.connections):
+                opened.append(Line(self.loop, self.server.port))
+            yield opened
         finally:
-            for line in lines:
+            for line in opened:
                 line.close()
 
 
@@ -99,9 +99,9 @@ def hello(bench: Bench, site: Site, pairs: int) -> Figures:
     meter = Meter(bench.server)
     start = post("/hello", site.start_body("+919876500000"), site.key)
     check = post("/hello", _code_body("000000"), site.key)
-    with meter.running():
-        starts = drive(bench.loop, bench.lines, [start] * pairs, _OK)
-        checks = drive(bench.loop, bench.lines, [check] * pairs, _OK)
+    with bench.lines() as lines, meter.running():
+        starts = drive(bench.loop, lines, [start] * pairs, _OK)
+        checks = drive(bench.loop, lines, [check] * pairs, _OK)
     return Figures(pairs=pairs, meter=meter, starts=starts, checks=checks)
 
 
@@ -110,14 +110,14 @@ def plain(bench: Bench, site: Site, pairs: int) -> Figures:
     path = "/v1/verifications"
     asked = [post(path, site.start_body(site.number()), site.key) for _ in range(pairs)]
     ids: list[str] = []
-    with meter.running():
+    with bench.lines() as lines, meter.running():
         starts = drive(
-            bench.loop, bench.lines, asked, _CREATED, lambda _, answer: ids.append(_id(answer))
+            bench.loop, lines, asked, _CREATED, lambda _, answer: ids.append(_id(answer))
         )
     codes = site.codes_of(ids)
     asked = [post(f"{path}/{id}/check", _code_body(codes[id]), site.key) for id in ids]
-    with meter.running():
-        checks = drive(bench.loop, bench.lines, asked, _OK, _must_be_approved)
+    with bench.lines() as lines, meter.running():
+        checks = drive(bench.loop, lines, asked, _OK, _must_be_approved)
     return Figures(pairs=pairs, meter=meter, starts=starts, checks=checks)
 
 
@@ -126,8 +126,8 @@ def sending(bench: Bench, site: Site, gateway: Gateway, pairs: int) -> Figures:
     crowd = _Crowd(bench, site, pairs)
     meter = Meter(bench.server)
     gateway.took = crowd.code_came
-    with meter.running():
-        crowd.run()
+    with bench.lines() as lines, meter.running():
+        crowd.run(lines)
     return Figures(
         pairs=pairs,
         meter=meter,
@@ -155,8 +155,8 @@ class _Crowd:
         )
         self._people: dict[str, _Person] = {}
 
-    def run(self) -> None:
-        for line in self._bench.lines:
+    def run(self, lines: Sequence[Line]) -> None:
+        for line in lines:
             self._start(line)
         self._bench.loop.run()
 

@@ -57,10 +57,7 @@ def run(
             stack.enter_context(server)
         cells: dict[tuple[str, int], Callable[[int], Figures]] = {}
         for connections in BARS:
-            on = {
-                name: stack.enter_context(Bench.open(server, loop, connections))
-                for name, server in servers.items()
-            }
+            on = {name: Bench(server, loop, connections) for name, server in servers.items()}
             cells["hello", connections] = partial(hello, on["hello"], quiet)
             cells["plain", connections] = partial(plain, on["plain"], quiet)
             cells["sending", connections] = partial(sending, on["sending"], loud, gateway)

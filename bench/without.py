@@ -87,24 +87,6 @@ def _limits() -> None:
     _put(counters, "pay", lambda connection, price, now: None)
 
 
-def _sealing() -> None:
-    def seal(self: Keyring, purpose: str, plain: bytes, context: bytes) -> bytes:
-        return plain
-
-    def unseal(self: Keyring, purpose: str, sealed: bytes, context: bytes) -> bytes:
-        return sealed if purpose == "number" else real(self, purpose, sealed, context)
-
-    real = Keyring.unseal
-    _put(Keyring, "unseal", unseal)
-    sealed = Keyring.seal
-
-    def number_only(self: Keyring, purpose: str, plain: bytes, context: bytes) -> bytes:
-        pick = seal if purpose == "number" else sealed
-        return pick(self, purpose, plain, context)
-
-    _put(Keyring, "seal", number_only)
-
-
 def _security_headers() -> None:
     _put(headers, "_SECURITY", {})
 
@@ -202,7 +184,6 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "power-cut safety (NORMAL)": _synchronous("NORMAL"),
     "writer thread, group commit": _writer_thread,
     "limits and gap": _limits,
-    "sealing of numbers": _sealing,
     "security headers": _security_headers,
     "look-up of the key": _key_look_up,
     "pause and block flags": _flags,
