@@ -19,6 +19,7 @@ from otp.keys import TokenBytes
 SIGN_IN: Final = "sign-in"
 """The built-in client of the pages: made by the first migration, without keys."""
 
+_TEST: Final = "/test"
 _SHAPE: Final = re.compile(r"otp_(sk|pk)_(live|test)_([0-9a-f]{16})_([0-9a-f]{64})")
 
 
@@ -47,6 +48,19 @@ class Client:
     @staticmethod
     def new_id(token_bytes: TokenBytes) -> str:
         return f"cli_{token_bytes(16).hex()}"
+
+    def acting(self, mode: Mode) -> str:
+        """The id under which what is started with keys of *mode* is kept.
+
+        Test mode acts as a client of its own, so that neither mode finds, resumes, counts or
+        proves what the other started.
+        """
+        return f"{self.id}{_TEST}" if mode is Mode.TEST else self.id
+
+
+def plain_id(acting_id: str) -> str:
+    """The client behind an id that `Client.acting` made."""
+    return acting_id.removesuffix(_TEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

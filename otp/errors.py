@@ -14,6 +14,7 @@ OtpError
 │       ├── TooSoon          the wait of this number is not over
 │       ├── TooManyFailures  wrong codes for this number, over all its verifications
 │       └── QuotaExceeded    at most n per window, and they are used up
+├── Flagged                  an operator's word forbids it: sending is paused, a number blocked
 ├── ClaimLost                the lease ran out and somebody else holds the challenge
 └── Unavailable              refused rather than guessed; try again
 
@@ -122,6 +123,14 @@ class QuotaExceeded(Wait):
     ) -> None:
         super().__init__(retry_in, verification)
         self.quota = quota
+
+
+class Flagged(OtpError):
+    """*name* is the flag in the store."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class ClaimLost(OtpError):

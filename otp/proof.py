@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from otp.client import plain_id
 from otp.keys import Keyring, Lookup, SecretKey
 from otp.verification import Verification
 
@@ -52,10 +53,11 @@ class Prover:
         return {"keys": [key.as_dict(private=False) for key in self._keys]}
 
     def _claims(self, v: Verification, at: datetime, expires_at: datetime) -> dict[str, Any]:
+        client_id = plain_id(v.client_id)
         claims: dict[str, Any] = {
             "iss": self._issuer,
-            "aud": v.client_id,
-            "sub": self._lookup.mac("sub", v.client_id, v.phone.e164).hex(),
+            "aud": client_id,
+            "sub": self._lookup.mac("sub", client_id, v.phone.e164).hex(),
             "iat": int(at.timestamp()),
             "exp": int(expires_at.timestamp()),
             "jti": self._lookup.mac("jti", v.id).hex()[:32],
@@ -65,7 +67,12 @@ class Prover:
             "phone_number_verified": True,
             "verification_id": v.id,
         }
-        optional = {"nonce": v.nonce, "purpose": v.purpose, "reference": v.reference}
+        optional: dict[str, str | bool | None] = {
+            "nonce": v.nonce,
+            "purpose": v.purpose,
+            "reference": v.reference,
+            "test": True if v.is_test else None,
+        }
         return claims | {name: value for name, value in optional.items() if value is not None}
 
     @cached_property

@@ -11,31 +11,38 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from otp import log, passcode
+from otp import log, message, passcode
 from otp.challenge import Challenge
 from otp.errors import (
+    Flagged,
     InvalidInput,
     InvalidPhoneNumber,
     Issue,
     NotFound,
+    OtpError,
+    QuotaExceeded,
     TooSoon,
     Unavailable,
     VerificationEnded,
     WrongCode,
 )
 from otp.keys import Keyring
+from otp.message import Template
+from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
+from otp.quotas import Quotas, refusal
 from otp.settings import Settings
-from otp.store import Gap, Price, Replay, Store
-from otp.store.flags import PAUSED, blocked_flag
+from otp.store import Price, Replay, Store
+from otp.store.flags import PAUSED
 from otp.verification import Policy, Verification
 
 _SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read aloud as another
 _PURGE_BATCH = 500
-_FIRST_WAIT = timedelta(seconds=30)
-"""Where no resend is allowed, and so no wait is set."""
+_TWINS = 3
+"""So often a start tries again that found one to resume which ended in that very moment."""
 
 _log = log.get("otp.service")
 
@@ -43,12 +50,16 @@ _log = log.get("otp.service")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks. *credential* names the API key or browser session; the same answer may be given
-    again only to the same one. *is_secret* says that it is a back end, which may resume."""
+    again only to the same one. *is_secret* says that it is a back end, which may resume.
+    *network* is where the person is, as far as it is known. *policy* is the client's own; None:
+    the store is asked."""
 
     client_id: str
     credential: str
     is_secret: bool = False
     is_test: bool = False
+    network: Network | None = None
+    policy: tuple[tuple[str, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,13 @@ class Service:
         self._clock = clock
         self._randbelow = randbelow
         self._wake = wake
+        self._quotas = Quotas(settings, store.lookup)
+        self._template = settings.template
 
     @property
     def first_wait(self) -> timedelta:
         """The wait between two accepted messages to one number."""
-        return next(iter(self._settings.resend_waits), _FIRST_WAIT)
+        return self._quotas.first_wait
 
     def start(
         self,
@@ -98,40 +111,34 @@ class Service:
     ) -> Started:
         """Queue one message with a code to the number, or resume a pending verification.
 
-        Raises `InvalidPhoneNumber`, `TooSoon`, `QuotaExceeded`, `ReplayMismatch`, `Unavailable`.
+        Raises `InvalidPhoneNumber`, `TooSoon`, `TooManyFailures`, `QuotaExceeded`,
+        `ReplayMismatch`, `Unavailable`.
         """
         now = self._clock()
-        if replay and (known := self._store.replayed(caller.client_id, replay)):
-            return Started(known.verification.at(now), resumed=known.outcome == "resumed")
-        self._must_not_be_paused()
-        phone = self._phone(caller, phone_number, region)
-        if caller.is_secret and (resumed := self._resume(caller, phone, purpose, replay, now)):
-            return resumed
         verification = Verification.start(
             id=self._new_id(now),
             client_id=caller.client_id,
-            phone=phone,
-            policy=self._policy(caller.client_id),
+            phone=self._phone(caller, phone_number, region),
+            policy=self._policy(caller),
             support_code=self._new_support_code(),
             now=now,
             purpose=purpose,
             locale=locale,
             nonce=nonce,
             reference=reference,
+            source=self._quotas.source(caller.network),
         )
-        try:
-            added = self._store.add(
-                verification, now=now, price=Price(gap=self._gap(phone)), replay=replay
-            )
-        except TooSoon:
-            # A twin of this request may have won the race; then there is one to resume by now.
-            if caller.is_secret and (resumed := self._resume(caller, phone, purpose, replay, now)):
+        for _ in range(_TWINS):
+            added = self._added(caller, verification, replay, now)
+            if added.id == verification.id:
+                self._wake()
+                _say("started", added)
+                return Started(added, resumed=False)
+            if replay and (known := self._store.replayed(caller.client_id, replay)):
+                return Started(known.verification.at(now), resumed=known.outcome == "resumed")
+            if resumed := self._resume(caller, added, replay, now):
                 return resumed
-            raise
-        self._wake()
-        if added.id == verification.id:  # else a twin of this request was quicker
-            _say("started", added)
-        return Started(added, resumed=False)
+        raise Unavailable("store")
 
     def check(
         self,
@@ -144,8 +151,9 @@ class Service:
     ) -> Verification:
         """Spend one attempt. Returns the approved verification; anything else raises.
 
-        Raises `WrongCode`, `VerificationEnded` (after the last wrong code as well), `NotFound`,
-        or `InvalidInput` for what cannot be a code of this verification, which spends nothing.
+        Raises `WrongCode`, `VerificationEnded` (after the last wrong code as well), `NotFound`;
+        `InvalidInput` for what cannot be a code of this verification, and `TooManyFailures` while
+        the wrong codes of its number are used up: these spend nothing.
         """
         now = self._clock()
         if replay and (known := self._store.replayed(caller.client_id, replay)):
@@ -167,7 +175,12 @@ class Service:
         if replay:
             replay = replace(replay, only_if=lambda v: v.answers_again(now))
         try:
-            v = self._store.swap(caller.client_id, id, change, now=now, replay=replay)
+            v = self._store.swap(
+                caller.client_id, id, change, now=now, price=self._quotas.of_check, replay=replay
+            )
+        except QuotaExceeded as full:
+            _log.warning("too_many_failures", client=caller.client_id)
+            raise refusal(full, self.get(caller.client_id, id)) from None
         except VerificationEnded:
             # Once told it is written down: a clock that is set back makes no dead code good again.
             self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
@@ -182,12 +195,12 @@ class Service:
     def resend(self, caller: Caller, id: str, *, replay: Replay | None = None) -> Verification:
         """Queue one more message with a new code.
 
-        Raises `TooSoon`, `QuotaExceeded`, `VerificationEnded`, `NotFound`, `Unavailable`.
+        Raises `TooSoon`, `TooManyFailures`, `QuotaExceeded`, `VerificationEnded`, `NotFound`,
+        `InvalidPhoneNumber` for a number that was blocked meanwhile, `Unavailable`.
         """
         now = self._clock()
         if replay and (known := self._store.replayed(caller.client_id, replay)):
             return known.verification.at(now)
-        self._must_not_be_paused()
         return self._resent(caller, id, replay, now)
 
     def cancel(self, caller: Caller, id: str, *, replay: Replay | None = None) -> Verification:
@@ -208,6 +221,11 @@ class Service:
         now = self._clock()
         return [v.at(now) for v in self._store.by_reference(client_id, reference, limit)]
 
+    def unlock(self, phone: Phone, *, sends: bool = False) -> None:
+        """Forgive a number its wrong codes; with *sends*, its messages too. For operators."""
+        self._store.forget_counts(self._quotas.of_number(phone, sends=sends))
+        _log.warning("unlocked", phone=phone.masked, sends=sends)
+
     def sweep(self) -> tuple[int, int]:
         """Write down what time ended, and forget what is past its retention: how many of each."""
         now = self._clock()
@@ -224,19 +242,21 @@ class Service:
 
     # -- parts ----------------------------------------------------------------------------------
 
+    def _added(
+        self, caller: Caller, v: Verification, replay: Replay | None, now: datetime
+    ) -> Verification:
+        """*v* in the store, or the one that stands in its place: a twin's, or one to resume."""
+        price = self._quotas.of_send(v, source=v.newest.source, parts=self._parts(v.policy))
+        try:
+            return self._store.add(v, now=now, price=price, replay=replay, resumes=caller.is_secret)
+        except (Flagged, QuotaExceeded) as error:
+            raise self._refused(error, None) from None
+
     def _resume(
-        self,
-        caller: Caller,
-        phone: Phone,
-        purpose: str | None,
-        replay: Replay | None,
-        now: datetime,
+        self, caller: Caller, found: Verification, replay: Replay | None, now: datetime
     ) -> Started | None:
-        """The pending verification of this client, number and purpose; a new code if its wait is
-        over, and otherwise as it is."""
-        found = self._store.pending(caller.client_id, phone, purpose)
-        if found is None or not found.phone or not found.at(now).is_pending:
-            return None  # none, or one whose number cannot be read any more
+        """A pending verification taken up again: with a new code if its wait is over, and
+        otherwise as it is. None if it ended meanwhile."""
         if replay:
             replay = replace(replay, outcome="resumed")
         try:
@@ -263,42 +283,59 @@ class Service:
     def _resent(
         self, caller: Caller, id: str, replay: Replay | None, now: datetime
     ) -> Verification:
+        asked_by = self._quotas.source(caller.network)
+
+        def change(v: Verification) -> Verification:
+            # Who calls from a back end asks for the person that the start was for.
+            return v.resend(now, asked_by or v.newest.source)
+
+        def price(_: Verification, after: Verification) -> Price:
+            parts = self._parts(after.policy)
+            return self._quotas.of_send(after, source=after.newest.source, parts=parts)
+
         try:
-            v = self._store.swap(
-                caller.client_id,
-                id,
-                lambda v: v.resend(now),
-                now=now,
-                price=lambda before, _: Price(gap=self._gap(before.phone)),
-                replay=replay,
-            )
+            v = self._store.swap(caller.client_id, id, change, now=now, price=price, replay=replay)
         except TooSoon as error:
             # The number waits for another message; the caller may still read its own verification.
             error.verification = error.verification or self.get(caller.client_id, id)
             raise
+        except (Flagged, QuotaExceeded) as error:
+            raise self._refused(error, self.get(caller.client_id, id)) from None
         self._wake()
         _say("resent", v)
         return v
 
+    def _refused(self, error: Flagged | QuotaExceeded, v: Verification | None) -> OtpError:
+        """What a send that was refused by a flag or a limit is told; the log keeps the limit."""
+        if isinstance(error, QuotaExceeded):
+            _log.warning("limit_hit", limit=error.quota)
+            return refusal(error, v)
+        if error.name == PAUSED:
+            return Unavailable("paused", timedelta(minutes=1))
+        return InvalidPhoneNumber("blocked")
+
     def _phone(self, caller: Caller, text: str, region: str | None) -> Phone:
         if caller.is_test:
             raise InvalidPhoneNumber("not_a_test_number")
-        phone = Phone.parse(
+        return Phone.parse(
             text,
             region=region or self._settings.default_region,
             served=self._settings.countries,
             allow=self._settings.phone_allow,
         )
-        self._must_not_be_blocked(phone)
-        return phone
 
-    def _must_not_be_blocked(self, phone: Phone) -> None:
-        if self._store.flag(blocked_flag(self._store.lookup, phone)):
-            raise InvalidPhoneNumber("blocked")
+    def _parts(self, policy: Policy) -> int:
+        """How many SMS the message takes at most. Its text has no more than its template."""
+        return _parts(self._template, policy.code_length, policy.code_life)
 
-    def _policy(self, client_id: str) -> Policy:
-        own = dict(self._store.client(client_id).policy)
+    def _policy(self, caller: Caller) -> Policy:
+        asked = caller.policy
+        if asked is None:
+            asked = self._store.client(caller.client_id).policy
         policy = self._settings.policy
+        if not asked:
+            return policy
+        own = dict(asked)
         return replace(
             policy,
             code_length=own.get("code_length", policy.code_length),
@@ -306,10 +343,6 @@ class Service:
             code_life=timedelta(seconds=own.get("code_life", policy.code_life.total_seconds())),
             live_codes=own.get("live_codes", policy.live_codes),
         )
-
-    def _gap(self, phone: Phone) -> Gap:
-        """Waits belong to the number, over all clients."""
-        return Gap(bucket=f"phone:{self._store.lookup.index(phone).hex()}", wait=self.first_wait)
 
     def _opener(self, v: Verification, code: str) -> Callable[[Challenge], bool]:
         def opens(challenge: Challenge) -> bool:
@@ -326,10 +359,6 @@ class Service:
 
         return opens
 
-    def _must_not_be_paused(self) -> None:
-        if self._store.flag(PAUSED):
-            raise Unavailable("paused", timedelta(minutes=1))
-
     def _new_id(self, now: datetime) -> str:
         """Time-ordered where it is stored, and telling nothing where it is seen."""
         milliseconds = int(now.timestamp() * 1000)
@@ -339,6 +368,11 @@ class Service:
     def _new_support_code(self) -> str:
         letters = [_SUPPORT_ALPHABET[self._randbelow(len(_SUPPORT_ALPHABET))] for _ in range(8)]
         return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
+@lru_cache(maxsize=64)
+def _parts(template: Template, code_length: int, life: timedelta) -> int:
+    return message.size(template.render("0" * code_length, life)).parts
 
 
 def _say(event: str, v: Verification) -> None:

@@ -77,7 +77,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A client's claim to one phone number, from its start to its one ending."""
+    """A client's claim to one phone number, from its start to its one ending.
+
+    *wrong_at* tells when each wrong code was submitted, so that a success can forgive just these.
+    One that *is_test* is never sent, and its proof says so.
+    """
 
     id: str
     client_id: str
@@ -94,6 +98,8 @@ class Verification:
     attempts: int = 0
     ended_at: datetime | None = None
     approved_by: str | None = None
+    wrong_at: tuple[datetime, ...] = ()
+    is_test: bool = False
 
     # -- beginning ------------------------------------------------------------------------------
 
@@ -111,6 +117,8 @@ class Verification:
         locale: str | None = None,
         nonce: str | None = None,
         reference: str | None = None,
+        source: str | None = None,
+        is_test: bool = False,
     ) -> Verification:
         """A pending verification with its first challenge queued. Nothing secret exists yet."""
         born = cls(
@@ -125,10 +133,11 @@ class Verification:
             locale=locale,
             nonce=nonce,
             reference=reference,
+            is_test=is_test,
         )
-        return born._queued(now)
+        return born._queued(now, source)
 
-    def resend(self, now: datetime) -> Verification:
+    def resend(self, now: datetime, source: str | None = None) -> Verification:
         """Queue one more message, with a code of its own. Guesses are not given back.
 
         Raises `VerificationEnded`, `TooSoon`, or `QuotaExceeded` once all sends are used.
@@ -138,9 +147,9 @@ class Verification:
             raise QuotaExceeded("verification", v.expires_at - now, v)
         if now < v.resend_at:
             raise TooSoon(v.resend_at - now, v)
-        return v._queued(now)
+        return v._queued(now, source)
 
-    def _queued(self, now: datetime) -> Verification:
+    def _queued(self, now: datetime, source: str | None) -> Verification:
         challenge = Challenge(
             number=len(self.challenges) + 1,
             channel=Channel.SMS,
@@ -148,6 +157,7 @@ class Verification:
             due_at=now,
             expires_at=self.code_end(now),
             updated_at=now,
+            source=source,
         )
         return replace(self, challenges=(*self.challenges, challenge))
 
@@ -238,6 +248,7 @@ class Verification:
         if fitting:
             v = replace(v._forgetting_digests(but=fitting[-1]), approved_by=caller)
             return v._end(Ending.RIGHT_CODE, now)
+        v = replace(v, wrong_at=(*v.wrong_at, now))
         if not v.attempts_left:
             return v._end(Ending.LAST_WRONG_CODE, now)
         return v

@@ -13,9 +13,8 @@ import click
 from otp.errors import (
     InvalidPhoneNumber,
     NotFound,
-    QuotaExceeded,
-    TooSoon,
     Unavailable,
+    Wait,
 )
 from otp.keys import TokenBytes
 from otp.sender import Sender
@@ -87,7 +86,7 @@ def told_plainly() -> Iterator[None]:
         message = f"This phone number cannot be used: {error.reason}."
     except NotFound:
         message = "There is nothing under this id."
-    except (TooSoon, QuotaExceeded) as error:
+    except Wait as error:
         wait = math.ceil(error.retry_in.total_seconds())
         message = f"A message to this number has to wait: try again in {wait} s."
     except Unavailable as error:

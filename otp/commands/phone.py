@@ -23,7 +23,7 @@ _LONGEST: Final = 15
 
 @click.group()
 def phone() -> None:
-    """What happened to a number; block, erase."""
+    """What happened to a number; unlock, block, erase."""
 
 
 @phone.command()
@@ -62,6 +62,22 @@ def block(setup: Setup, number: str) -> None:
 def allow(setup: Setup, number: str) -> None:
     """Take the block of a number back."""
     _set_blocked(setup, number, blocked=False)
+
+
+@phone.command()
+@click.argument("number")
+@click.option("--sends", is_flag=True, help="Forgive its messages too, so that it may get more.")
+@click.pass_obj
+def unlock(setup: Setup, number: str, *, sends: bool) -> None:
+    """Lift the lock of wrong codes.
+
+    The wrong codes that were counted for a number are forgiven; those of a pending verification
+    stay spent.
+    """
+    with setup.parts() as parts:
+        found = _phone(parts, number)
+        parts.world.service.unlock(found, sends=sends)
+    click.echo(f"{found.masked}: wrong codes{' and messages' if sends else ''} forgiven")
 
 
 @phone.command()

@@ -59,11 +59,18 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a change costs, taken in its transaction or not at all."""
+    """What a change costs, taken in its transaction or not at all.
 
+    None of the flags named in *unless* may be set. Each quota of *room* must have room for one,
+    and nothing is counted against it; each of *take* is counted as often as it is named. Looked at
+    in the order unless, room, gap, take.
+    """
+
+    unless: tuple[str, ...] = ()
+    room: tuple[Quota, ...] = ()
+    gap: Gap | None = None
     take: tuple[Quota, ...] = ()
     give_back: tuple[Taken, ...] = ()
-    gap: Gap | None = None
 
 
 FREE = Price()
@@ -126,11 +133,14 @@ class Store(Protocol):
         now: datetime,
         price: Price = FREE,
         replay: Replay | None = None,
+        resumes: bool = False,
     ) -> Verification:
         """Take *price* and insert the verification with its challenges, or raise and do neither.
 
         If *replay* was used before, changes nothing and returns the verification it made; of
-        racing twins exactly one is added and all callers get it. Raises `QuotaExceeded`,
+        racing twins exactly one is added and all callers get it. With *resumes*, if one of the
+        same client, number and purpose is pending at *now*, changes nothing and returns that one;
+        of the price, *unless* and *room* are looked at before. Raises `Flagged`, `QuotaExceeded`,
         `TooSoon` (for the gap) or `ReplayMismatch`.
         """
 
@@ -147,21 +157,16 @@ class Store(Protocol):
         change: Change,
         *,
         now: datetime,
-        guard: Sequence[Quota] = (),
         price: Callable[[Verification, Verification], Price] | Price = FREE,
         replay: Replay | None = None,
     ) -> Verification:
         """Write `change(v)` for the newest v; no other swap of it runs between.
 
-        *guard* quotas must have room before *change* runs; nothing is counted against them.
         *price*, or what it answers for (before, after), is taken with the change. If *replay* was
         used before, changes nothing and returns the verification as it stands; if not, it is
-        remembered, also where *change* changed nothing. Raises `NotFound`,
-        `QuotaExceeded`, `TooSoon`, `ReplayMismatch`, or whatever *change* raised.
+        remembered, also where *change* changed nothing. Raises `NotFound`, whatever *change*
+        raised, then `Flagged`, `QuotaExceeded`, `TooSoon`, `ReplayMismatch`.
         """
-
-    def pending(self, client_id: str, phone: Phone, purpose: str | None) -> Verification | None:
-        """The newest one of this client, number and purpose that is written down as pending."""
 
     def by_reference(self, client_id: str, reference: str, limit: int) -> list[Verification]:
         """Those a client gave this reference, newest first."""
@@ -186,7 +191,13 @@ class Store(Protocol):
         """When the challenge was queued that has waited longest to be handed over."""
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
-        """Count one against every quota, or raise `QuotaExceeded` and count none."""
+        """Count one against every quota, or raise `QuotaExceeded` and count none.
+
+        Of several that are full, the one is named that is full for longest.
+        """
+
+    def forget_counts(self, quotas: Sequence[Quota]) -> None:
+        """Set the counts of these quotas back to nothing; for operators."""
 
     def overdue(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(client id, verification id) of those that `at(now)` would change."""
@@ -207,6 +218,9 @@ class Store(Protocol):
     def put_key(self, key: ApiKey) -> None: ...
 
     def key(self, key_id: str) -> ApiKey | None: ...
+
+    def key_and_client(self, key_id: str) -> tuple[ApiKey, Client] | None:
+        """A key and whose it is, in one look."""
 
     def keys(self, client_id: str) -> list[ApiKey]: ...
 

@@ -31,6 +31,8 @@ VERIFICATION: Final = (
     "attempts",
     "ended_at",
     "approved_by",
+    "wrong_at",
+    "is_test",
 )
 CHALLENGE: Final = (
     "number",
@@ -47,6 +49,7 @@ CHALLENGE: Final = (
     "digest",
     "route",
     "provider_id",
+    "source",
 )
 
 
@@ -65,6 +68,8 @@ def of_verification(v: Verification) -> dict[str, Any]:
         "attempts": v.attempts,
         "ended_at": micros_or_none(v.ended_at),
         "approved_by": v.approved_by,
+        "wrong_at": moments_text(v.wrong_at),
+        "is_test": v.is_test,
         "is_pending": v.is_pending,
         "changes_at": micros_or_none(v.changes_at),
     }
@@ -86,6 +91,7 @@ def of_challenge(c: Challenge) -> dict[str, Any]:
         "digest": c.digest,
         "route": c.route,
         "provider_id": c.provider_id,
+        "source": c.source,
         "is_queued": c.is_queued,
     }
 
@@ -113,6 +119,7 @@ def to_challenge(values: Sequence[Any]) -> Challenge:
         digest=row["digest"],
         route=row["route"],
         provider_id=row["provider_id"],
+        source=row["source"],
     )
 
 
@@ -161,3 +168,12 @@ def moment(number: int) -> datetime:
 
 def moment_or_none(number: int | None) -> datetime | None:
     return None if number is None else moment(number)
+
+
+def moments_text(moments: Sequence[datetime]) -> str:
+    """Several times in one column: their microseconds, separated by spaces."""
+    return " ".join(str(micros(at)) for at in moments)
+
+
+def to_moments(text: str) -> tuple[datetime, ...]:
+    return tuple(moment(int(number)) for number in text.split())

@@ -6,12 +6,13 @@ the limit and a refused change costs nothing. Nothing here begins or commits.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
-from otp.errors import QuotaExceeded, TooSoon
+from otp.errors import Flagged, QuotaExceeded, TooSoon
 from otp.store import Gap, Price, Quota, Taken
 from otp.store.columns import micros, moment
 from otp.store.rows import Connection
@@ -19,14 +20,33 @@ from otp.store.rows import Connection
 _SLOTS: Final = 60
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+_Wanted = Sequence[tuple[Quota, int]]
+"""Quotas, and how much is wanted of each."""
+
+
+def allow(connection: Connection, price: Price, now: datetime) -> None:
+    """The first half of a price, which counts nothing. Raises `Flagged` or `QuotaExceeded`."""
+    if price.unless:
+        marks = ", ".join("?" for _ in price.unless)
+        found = connection.execute(
+            f"SELECT name FROM flag WHERE name IN ({marks})",  # noqa: S608  only question marks
+            price.unless,
+        ).fetchall()
+        if found:
+            set_now = {name for (name,) in found}
+            raise Flagged(next(name for name in price.unless if name in set_now))
+    if price.room:
+        _require(connection, [(quota, 1) for quota in price.room], now)
+
 
 def pay(connection: Connection, price: Price, now: datetime) -> None:
-    """Take the whole *price*. Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back."""
+    """The other half. Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back."""
     if price.gap:
         _keep(connection, price.gap, now)
-    take(connection, price.take, now)
-    for taken in sorted(price.give_back, key=lambda taken: _order(taken.quota)):
-        _give_back(connection, taken)
+    if price.take:
+        take(connection, price.take, now)
+    if price.give_back:
+        _give_back(connection, price.give_back)
 
 
 def take(connection: Connection, quotas: Iterable[Quota], now: datetime) -> None:
@@ -35,39 +55,52 @@ def take(connection: Connection, quotas: Iterable[Quota], now: datetime) -> None
     They are counted in one order everywhere: on a database that locks rows, two takers of the same
     quotas in different orders would wait for each other for ever.
     """
-    wanted = sorted(Counter(quotas).items(), key=lambda item: _order(item[0]))
-    for quota, count in wanted:
-        require_room(connection, quota, now, count)
-    for quota, count in wanted:
-        slot = micros(now) // _width(quota)
-        connection.execute(
-            "INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (bucket, span, slot) DO UPDATE SET taken = quota.taken + excluded.taken",
-            (quota.bucket, _span(quota), slot, count, _leaves(quota, slot)),
-        )
+    ordered = groupby(sorted(quotas, key=_order))
+    wanted = [(quota, sum(1 for _ in same)) for quota, same in ordered]
+    if not wanted:
+        return
+    _require(connection, wanted, now)
+    connection.execute(_counted(len(wanted)), tuple(_counts(wanted, now)))
 
 
-def require_room(connection: Connection, quota: Quota, now: datetime, count: int = 1) -> None:
-    """Raises `QuotaExceeded` unless *count* more fit into *quota* at *now*. Counts nothing.
+def _require(connection: Connection, wanted: _Wanted, now: datetime) -> None:
+    """Raises `QuotaExceeded` unless as much as is *wanted* fits into every quota at *now*.
 
     Slots up to one window ahead are summed as well: they were counted by a clock that has since
     stepped back, or runs ahead of ours, and are not given away.
     """
-    first = (micros(now) - _span(quota)) // _width(quota)
-    last = micros(now + quota.window) // _width(quota)
+    spans = tuple(value for quota, _ in wanted for value in _around(quota, now))
+    [sums] = connection.execute(_summed(len(wanted)), spans).fetchall()
+    full = [
+        QuotaExceeded(quota.name, _until_room(connection, quota, count, now))
+        for (quota, count), taken in zip(wanted, sums, strict=True)
+        if taken + count > quota.limit
+    ]
+    if full:
+        raise max(full, key=lambda refusal: refusal.retry_in)
+
+
+def _until_room(connection: Connection, quota: Quota, count: int, now: datetime) -> timedelta:
+    """How long until *count* more fit into a quota that is full."""
     rows = connection.execute(
         "SELECT slot, taken FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? ORDER BY slot",
-        (quota.bucket, _span(quota), first, last),
+        _around(quota, now),
     ).fetchall()
     excess = sum(taken for _, taken in rows) + count - quota.limit
-    if excess <= 0:
-        return
     for slot, taken in rows:
         excess -= taken
         if excess <= 0:
-            raise QuotaExceeded(quota.name, moment(_leaves(quota, slot)) - now)
-    raise QuotaExceeded(quota.name, quota.window)
+            return moment(_leaves(quota, slot)) - now
+    return quota.window
+
+
+def forget(connection: Connection, quotas: Iterable[Quota]) -> None:
+    """Set the counts of *quotas* back to nothing."""
+    for quota in quotas:
+        connection.execute(
+            "DELETE FROM quota WHERE bucket = ? AND span = ?", (quota.bucket, _span(quota))
+        )
 
 
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:
@@ -80,13 +113,14 @@ def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]
         )
 
 
-def _give_back(connection: Connection, taken: Taken) -> None:
-    quota = taken.quota
-    connection.execute(
-        "UPDATE quota SET taken = taken - 1"
-        " WHERE bucket = ? AND span = ? AND slot = ? AND taken > 0",
-        (quota.bucket, _span(quota), micros(taken.at) // _width(quota)),
-    )
+def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
+    for taken in sorted(given, key=lambda taken: _order(taken.quota)):
+        quota = taken.quota
+        connection.execute(
+            "UPDATE quota SET taken = taken - 1"
+            " WHERE bucket = ? AND span = ? AND slot = ? AND taken > 0",
+            (quota.bucket, _span(quota), micros(taken.at) // _width(quota)),
+        )
 
 
 def _keep(connection: Connection, gap: Gap, now: datetime) -> None:
@@ -107,6 +141,38 @@ def _keep(connection: Connection, gap: Gap, now: datetime) -> None:
         " SET last_at = excluded.last_at, expires_at = excluded.expires_at",
         (gap.bucket, micros(now), micros(now + gap.wait)),
     )
+
+
+@lru_cache
+def _summed(count: int) -> str:
+    """One row: the sum of each of so many quotas over the slots that are asked for."""
+    one = (
+        "(SELECT coalesce(sum(taken), 0) FROM quota"
+        " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ?)"
+    )
+    return "SELECT " + ", ".join([one] * count)
+
+
+@lru_cache
+def _counted(count: int) -> str:
+    rows = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+    return (
+        f"INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES {rows}"  # noqa: S608
+        " ON CONFLICT (bucket, span, slot) DO UPDATE SET taken = quota.taken + excluded.taken"
+    )
+
+
+def _counts(wanted: _Wanted, now: datetime) -> Iterator[int | str]:
+    at = micros(now)
+    for quota, count in wanted:
+        slot = at // _width(quota)
+        yield from (quota.bucket, _span(quota), slot, count, _leaves(quota, slot))
+
+
+def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
+    """The bucket, and the slots that count at *now*."""
+    at, span, width = micros(now), _span(quota), _width(quota)
+    return quota.bucket, span, (at - span) // width, (at + span) // width
 
 
 def _order(quota: Quota) -> tuple[str, timedelta]:

@@ -102,6 +102,16 @@ def key(connection: Connection, key_id: str) -> ApiKey | None:
     return _api_key(*rows[0]) if rows else None
 
 
+def key_and_client(connection: Connection, key_id: str) -> tuple[ApiKey, Client] | None:
+    rows = connection.execute(
+        "SELECT k.id, k.client, k.rights, k.mode, k.digest, k.created_at, k.revoked_at,"
+        " c.id, c.name, c.policy, c.created_at"
+        " FROM api_key AS k JOIN client AS c ON c.id = k.client WHERE k.id = ?",
+        (key_id,),
+    ).fetchall()
+    return (_api_key(*rows[0][:7]), _client(*rows[0][7:])) if rows else None
+
+
 def keys(connection: Connection, client_id: str) -> list[ApiKey]:
     """Oldest first, the revoked ones included."""
     rows = connection.execute(

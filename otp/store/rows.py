@@ -109,6 +109,8 @@ class Rows:
             attempts=row["attempts"],
             ended_at=moment_or_none(row["ended_at"]),
             approved_by=row["approved_by"],
+            wrong_at=columns.to_moments(row["wrong_at"]),
+            is_test=bool(row["is_test"]),
         )
 
     def _phone(self, sealed: bytes, row_key: bytes) -> Phone:

@@ -70,12 +70,16 @@ class SqlStore(ABC):
         now: datetime,
         price: Price = FREE,
         replay: Replay | None = None,
+        resumes: bool = False,
     ) -> Verification:
         client_id = verification.client_id
 
         def work(connection: Connection) -> Verification:
             if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
                 return known.verification
+            counters.allow(connection, price, now)
+            if resumes and (pending := self._pending(connection, verification, now)):
+                return pending
             counters.pay(connection, price, now)
             self._rows.insert(connection, verification)
             replays.remember(connection, self._rows, verification, replay, now)
@@ -99,7 +103,6 @@ class SqlStore(ABC):
         change: Change,
         *,
         now: datetime,
-        guard: Sequence[Quota] = (),
         price: Callable[[Verification, Verification], Price] | Price = FREE,
         replay: Replay | None = None,
     ) -> Verification:
@@ -109,11 +112,11 @@ class SqlStore(ABC):
             if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
                 return known.verification
             before = self._rows.one(connection, client_id, row_key)
-            for quota in guard:
-                counters.require_room(connection, quota, now)
             after = change(before)
             due = price if isinstance(price, Price) else price(before, after)
-            counters.pay(connection, due, now)
+            if due is not FREE:
+                counters.allow(connection, due, now)
+                counters.pay(connection, due, now)
             if after != before:
                 self._rows.update(connection, before, after)
             replays.remember(connection, self._rows, after, replay, now)
@@ -121,13 +124,20 @@ class SqlStore(ABC):
 
         return self._write(work)
 
-    def pending(self, client_id: str, phone: Phone, purpose: str | None) -> Verification | None:
-        newest = (
-            "v.row_key = (SELECT max(row_key) FROM verification WHERE is_pending"
-            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ?)"
-        )
-        found = self._select(newest, self.lookup.index(phone), client_id, purpose or "")
-        return found[0] if found else None
+    def _pending(
+        self, connection: Connection, like: Verification, now: datetime
+    ) -> Verification | None:
+        """The newest one of the client, number and purpose of *like* that is pending at *now*."""
+        rows = connection.execute(
+            "SELECT max(row_key) FROM verification WHERE is_pending"
+            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ?",
+            (self.lookup.index(like.phone), like.client_id, like.purpose or ""),
+        ).fetchall()
+        if rows[0][0] is None:
+            return None
+        [found] = self._rows.select(connection, "v.row_key = ?", rows[0][0])
+        # One whose number cannot be read any more is of no use to anybody.
+        return found if found.phone and found.at(now).is_pending else None
 
     def by_reference(self, client_id: str, reference: str, limit: int) -> list[Verification]:
         newest = (
@@ -166,6 +176,9 @@ class SqlStore(ABC):
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         self._write(lambda connection: counters.take(connection, quotas, now))
+
+    def forget_counts(self, quotas: Sequence[Quota]) -> None:
+        self._write(lambda connection: counters.forget(connection, quotas))
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         added = list(counts)
@@ -240,6 +253,9 @@ class SqlStore(ABC):
 
     def key(self, key_id: str) -> ApiKey | None:
         return self._read(lambda connection: records.key(connection, key_id))
+
+    def key_and_client(self, key_id: str) -> tuple[ApiKey, Client] | None:
+        return self._read(lambda connection: records.key_and_client(connection, key_id))
 
     def keys(self, client_id: str) -> list[ApiKey]:
         return self._read(lambda connection: records.keys(connection, client_id))
