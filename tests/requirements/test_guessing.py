@@ -17,6 +17,7 @@ import pytest
 
 from tests.gateway import until
 from tests.processes import burst
+from tests.requirements.material import AMPLE
 from tests.requirements.running import Running
 from tests.web.person import Person
 from tests.world import NUMBER, ServiceWorld, wrong
@@ -163,3 +164,33 @@ def test_no_secret_is_compared_with_an_equals_sign() -> None:
 def names_a_secret(side: ast.expr) -> bool:
     name = side.id if isinstance(side, ast.Name) else getattr(side, "attr", "")
     return name in SECRETS
+
+
+def test_wrong_codes_over_json_and_over_the_pages_are_one_count_of_the_number(
+    tmp_path: Path,
+) -> None:
+    """Neither another door, client, browser nor verification begins it anew; a day ends it."""
+    world = ServiceWorld(tmp_path, **{**AMPLE, "OTP_PHONE_FAILURES": "10/day"})
+    app = world.api(world.keys["pk_live"])
+    id = app.start().json["id"]
+    code = world.deliver()
+    assert [app.check(id, wrong(code)).status_code for _ in range(5)][-1] == 410
+    world.clock.turn(seconds=30)
+    person = Person(world.client())
+    person.ask_for_a_code()
+    code = world.deliver()
+    for _ in range(5):
+        page = person.press("/sign-in/code", code=wrong(code))
+    assert page.title.startswith("Too many wrong codes")
+    world.clock.turn(seconds=30)
+    _, keys = world.add_client("Other")
+    for key in (world.keys["sk_live"], world.keys["pk_live"], keys["sk_live"], keys["pk_live"]):
+        answer = world.api(key).start()
+        assert (answer.status_code, answer.json["error"]) == (429, "too_many_failures")
+    other = Person(world.client())
+    assert "Too many wrong codes were entered for this number" in other.ask_for_a_code().text
+    world.sender.run_once()
+    assert len(world.provider.sent) == 2
+    world.clock.turn(days=1, minutes=24)  # a day, counted in sixtieths
+    assert app.start().status_code == 201
+    world.close()
