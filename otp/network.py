@@ -25,7 +25,7 @@ class Network:
 
         An IPv4 address in IPv6 clothes (`::ffff:198.51.100.7`) is the IPv4 address.
         """
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address) if isinstance(address, str) else address
         if isinstance(found, ipaddress.IPv6Address):
             if found.ipv4_mapped is None:
                 whole = ipaddress.IPv6Address(int(found) >> _V6_PREFIX << _V6_PREFIX)

@@ -362,8 +362,11 @@ class Service:
         return self._store.lookup.public_id(row_key)
 
     def _new_support_code(self) -> str:
-        letters = [_SUPPORT_ALPHABET[self._randbelow(len(_SUPPORT_ALPHABET))] for _ in range(8)]
-        return "".join(letters[:4]) + "-" + "".join(letters[4:])
+        letters, rest = "", self._randbelow(len(_SUPPORT_ALPHABET) ** 8)
+        for _ in range(8):
+            rest, place = divmod(rest, len(_SUPPORT_ALPHABET))
+            letters += _SUPPORT_ALPHABET[place]
+        return f"{letters[:4]}-{letters[4:]}"
 
 
 @lru_cache(maxsize=64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from flask import Flask, Response, g, request
 from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints
@@ -21,6 +22,10 @@ from otp.web.auth import authenticated, must_be_secret
 from otp.web.headers import install
 from otp.web.resource import resource, seconds
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_STATUS_LINES: Final = {status: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}
 _LISTED: Final = 20
 _LONGEST_REFERENCE: Final = 64
 _IDEMPOTENCY_KEY: Final = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\uffff]|\\["\\])+"|[!#-\[\]-~]+')
@@ -183,8 +188,18 @@ def _replay(world: World, caller: Caller, raw: bytes) -> Replay | None:
     )
 
 
+class _Answer(Response):
+    """A whole body and its few headers, as they are: nothing is left to find out about them."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(self.status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else self.response  # type: ignore[return-value]
+
+
 def _json(value: dict[str, Any], status: HTTPStatus) -> Response:
-    return Response(json.dumps(value), status=status, content_type="application/json")
+    body = json.dumps(value).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    return _Answer([body], status=_STATUS_LINES[status], headers=headers)
 
 
 def _refusal(world: World, error: Exception) -> Response:
