@@ -77,10 +77,11 @@ class SqlStore(ABC):
         def work(connection: Connection) -> Verification:
             if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
                 return known.verification
-            counters.allow(connection, price, now)
+            seen = None if price is FREE else counters.look(connection, price, now)
             if resumes and (pending := self._pending(connection, verification, now)):
                 return pending
-            counters.pay(connection, price, now)
+            if seen:
+                counters.pay(connection, price, seen, now)
             self._rows.insert(connection, verification)
             replays.remember(connection, self._rows, verification, replay, now)
             return verification
@@ -115,8 +116,7 @@ class SqlStore(ABC):
             after = change(before)
             due = price if isinstance(price, Price) else price(before, after)
             if due is not FREE:
-                counters.allow(connection, due, now)
-                counters.pay(connection, due, now)
+                counters.pay(connection, due, counters.look(connection, due, now), now)
             if after != before:
                 self._rows.update(connection, before, after)
             replays.remember(connection, self._rows, after, replay, now)
