@@ -42,6 +42,14 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """*taken* of a quota count now; the oldest of them no longer do after *frees_in*."""
+
+    taken: int
+    frees_in: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """One count to give back to *quota*, as it was taken at *at*."""
 
@@ -188,6 +196,9 @@ class Store(Protocol):
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         """Count one against every quota, or raise `QuotaExceeded` and count none."""
 
+    def used(self, quota: Quota, now: datetime) -> Used:
+        """How much of *quota* is taken. Looks only."""
+
     def overdue(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(client id, verification id) of those that `at(now)` would change."""
 
@@ -266,5 +277,6 @@ __all__ = [
     "Store",
     "Taken",
     "Unavailable",
+    "Used",
     "open_store",
 ]

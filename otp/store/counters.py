@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from otp.errors import QuotaExceeded, TooSoon
-from otp.store import Gap, Price, Quota, Taken
+from otp.store import Gap, Price, Quota, Taken, Used
 from otp.store.columns import micros, moment
 from otp.store.rows import Connection
 
@@ -68,6 +68,19 @@ def require_room(connection: Connection, quota: Quota, now: datetime, count: int
         if excess <= 0:
             raise QuotaExceeded(quota.name, moment(_leaves(quota, slot)) - now)
     raise QuotaExceeded(quota.name, quota.window)
+
+
+def used(connection: Connection, quota: Quota, now: datetime) -> Used:
+    """How much of *quota* is taken at *now*, by the same sum."""
+    first = (micros(now) - _span(quota)) // _width(quota)
+    last = micros(now + quota.window) // _width(quota)
+    [(taken, oldest)] = connection.execute(
+        "SELECT coalesce(sum(taken), 0), min(slot) FROM quota"
+        " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? AND taken > 0",
+        (quota.bucket, _span(quota), first, last),
+    ).fetchall()
+    frees_in = moment(_leaves(quota, oldest)) - now if taken else timedelta()
+    return Used(int(taken), frees_in)
 
 
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:

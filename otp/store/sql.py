@@ -25,6 +25,7 @@ from otp.store import (
     Remembered,
     Replay,
     Session,
+    Used,
     counters,
     queue,
     records,
@@ -166,6 +167,9 @@ class SqlStore(ABC):
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         self._write(lambda connection: counters.take(connection, quotas, now))
+
+    def used(self, quota: Quota, now: datetime) -> Used:
+        return self._read(lambda connection: counters.used(connection, quota, now))
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         added = list(counts)
