@@ -12,12 +12,12 @@ from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints
 from werkzeug.exceptions import HTTPException
 
 from otp import log
-from otp.errors import InvalidInput, Issue, OtpError
+from otp.errors import InvalidInput, Issue, OtpError, Unauthorized
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
-from otp.web import World, body, health, problems
-from otp.web.auth import authenticated, must_be_live, must_be_secret
+from otp.web import World, body, floods, health, problems
+from otp.web.auth import must_be_live, must_be_secret
 from otp.web.headers import install
 from otp.web.resource import resource, seconds
 
@@ -62,6 +62,7 @@ def create_api(world: World) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     install(app, world)
+    floods.guard_api(app, world)
     app.register_error_handler(Exception, lambda error: _refusal(world, error))
     _add_verifications(app, world)
     health.add(app, world)
@@ -78,7 +79,7 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.post("/v1/verifications")
     def start() -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         asked = body.members(request, raw, Start)
         if not caller.is_secret:
             _must_not_hold(asked, "client_ip", "device")
@@ -101,7 +102,7 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.get("/v1/verifications")
     def search() -> Response:
-        caller = _caller(world)
+        caller = _caller()
         must_be_secret(caller)
         must_be_live(caller)
         reference = request.args.get("reference", "")
@@ -114,13 +115,13 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.get("/v1/verifications/<id>")
     def read(id: str) -> Response:
-        caller = _caller(world)
+        caller = _caller()
         must_be_live(caller)
         return _json(resource(service.get(caller.client_id, id), now()), HTTPStatus.OK)
 
     @app.post("/v1/verifications/<id>/check")
     def check(id: str) -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         must_be_live(caller)
         asked = body.members(request, raw, Check)
         if not caller.is_secret:
@@ -132,7 +133,7 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.post("/v1/verifications/<id>/resend")
     def resend(id: str) -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         must_be_live(caller)
         body.members(request, raw, Nothing, optional=True)
         v = service.resend(caller, id, replay=_replay(world, caller, raw))
@@ -140,7 +141,7 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.post("/v1/verifications/<id>/cancel")
     def cancel(id: str) -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         must_be_live(caller)
         body.members(request, raw, Nothing, optional=True)
         v = service.cancel(caller, id, replay=_replay(world, caller, raw))
@@ -157,9 +158,11 @@ def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
     return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})
 
 
-def _caller(world: World) -> Caller:
-    caller = authenticated(request, world.store)
-    g.caller = caller
+def _caller() -> Caller:
+    """Who was found to call before the request was counted."""
+    caller: Caller | None = g.caller
+    if caller is None:
+        raise Unauthorized
     return caller
 
 
