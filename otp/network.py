@@ -32,3 +32,7 @@ class Network:
                 return cls(f"{whole}/{_V6_PREFIX}", True)
             found = found.ipv4_mapped
         return cls(str(found), False)
+
+
+UNKNOWN = Network("unknown", False)
+"""All who come without an address, over a unix socket for one: they count together."""

@@ -42,6 +42,14 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """*taken* of a quota count now; the oldest of them no longer do after *frees_in*."""
+
+    taken: int
+    frees_in: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """One count to give back to *quota*, as it was taken at *at*."""
 
@@ -199,6 +207,9 @@ class Store(Protocol):
     def forget_counts(self, quotas: Sequence[Quota]) -> None:
         """Set the counts of these quotas back to nothing; for operators."""
 
+    def used(self, quota: Quota, now: datetime) -> Used:
+        """How much of *quota* is taken. Looks only."""
+
     def overdue(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(client id, verification id) of those that `at(now)` would change."""
 
@@ -280,5 +291,6 @@ __all__ = [
     "Store",
     "Taken",
     "Unavailable",
+    "Used",
     "open_store",
 ]

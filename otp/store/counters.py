@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 
 from otp.errors import Flagged, QuotaExceeded, TooSoon
-from otp.store import Gap, Price, Quota, Taken
+from otp.store import Gap, Price, Quota, Taken, Used
 from otp.store.columns import micros, moment
 from otp.store.rows import Connection
 
@@ -126,6 +126,17 @@ def forget(connection: Connection, quotas: Iterable[Quota]) -> None:
         connection.execute(
             "DELETE FROM quota WHERE bucket = ? AND span = ?", (quota.bucket, _span(quota))
         )
+
+
+def used(connection: Connection, quota: Quota, now: datetime) -> Used:
+    """How much of *quota* is taken at *now*, by the same sum."""
+    [(taken, oldest)] = connection.execute(
+        "SELECT coalesce(sum(taken), 0), min(slot) FROM quota"
+        " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? AND taken > 0",
+        _around(quota, now),
+    ).fetchall()
+    frees_in = moment(_leaves(quota, oldest)) - now if taken else timedelta()
+    return Used(int(taken), frees_in)
 
 
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:

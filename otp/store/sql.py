@@ -25,6 +25,7 @@ from otp.store import (
     Remembered,
     Replay,
     Session,
+    Used,
     counters,
     queue,
     records,
@@ -179,6 +180,9 @@ class SqlStore(ABC):
 
     def forget_counts(self, quotas: Sequence[Quota]) -> None:
         self._write(lambda connection: counters.forget(connection, quotas))
+
+    def used(self, quota: Quota, now: datetime) -> Used:
+        return self._read(lambda connection: counters.used(connection, quota, now))
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         added = list(counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -13,12 +14,13 @@ from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints
 from werkzeug.exceptions import HTTPException
 
 from otp import log
-from otp.errors import InvalidInput, Issue, OtpError
+from otp.errors import InvalidInput, Issue, OtpError, Unauthorized
+from otp.network import Network
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
-from otp.web import World, body, health, problems
-from otp.web.auth import authenticated, must_be_secret
+from otp.web import World, body, floods, health, problems
+from otp.web.auth import must_be_secret
 from otp.web.headers import install
 from otp.web.resource import resource, seconds
 
@@ -67,6 +69,7 @@ def create_api(world: World) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     install(app, world)
+    floods.guard_api(app, world)
     app.register_error_handler(Exception, lambda error: _refusal(world, error))
     _add_verifications(app, world)
     health.add(app, world)
@@ -83,10 +86,12 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.post("/v1/verifications")
     def start() -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         asked = body.members(request, raw, Start)
         if not caller.is_secret:
             _must_not_hold(asked, "client_ip", "device")
+        elif asked.client_ip is not None:
+            caller = replace(caller, network=Network.of(asked.client_ip))
         started = service.start(
             caller,
             asked.phone_number,
@@ -106,7 +111,7 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.get("/v1/verifications")
     def search() -> Response:
-        caller = _caller(world)
+        caller = _caller()
         must_be_secret(caller)
         reference = request.args.get("reference", "")
         if not reference:
@@ -118,12 +123,12 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.get("/v1/verifications/<id>")
     def read(id: str) -> Response:
-        caller = _caller(world)
+        caller = _caller()
         return _json(resource(service.get(caller.client_id, id), now()), HTTPStatus.OK)
 
     @app.post("/v1/verifications/<id>/check")
     def check(id: str) -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         asked = body.members(request, raw, Check)
         if not caller.is_secret:
             _must_not_hold(asked, "client_ip")
@@ -134,14 +139,14 @@ def _add_verifications(app: Flask, world: World) -> None:
 
     @app.post("/v1/verifications/<id>/resend")
     def resend(id: str) -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         body.members(request, raw, Nothing, optional=True)
         v = service.resend(caller, id, replay=_replay(world, caller, raw))
         return _json(resource(v, now()), HTTPStatus.ACCEPTED)
 
     @app.post("/v1/verifications/<id>/cancel")
     def cancel(id: str) -> Response:
-        caller, raw = _caller(world), body.read(request)
+        caller, raw = _caller(), body.read(request)
         body.members(request, raw, Nothing, optional=True)
         v = service.cancel(caller, id, replay=_replay(world, caller, raw))
         return _json(resource(v, now()), HTTPStatus.OK)
@@ -157,9 +162,11 @@ def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
     return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})
 
 
-def _caller(world: World) -> Caller:
-    caller = authenticated(request, world.store)
-    g.caller = caller
+def _caller() -> Caller:
+    """Who was found to call before the request was counted."""
+    caller: Caller | None = g.caller
+    if caller is None:
+        raise Unauthorized
     return caller
 
 
