@@ -31,6 +31,7 @@ VERIFICATION: Final = (
     "attempts",
     "ended_at",
     "approved_by",
+    "redeemed_at",
 )
 CHALLENGE: Final = (
     "number",
@@ -65,6 +66,7 @@ def of_verification(v: Verification) -> dict[str, Any]:
         "attempts": v.attempts,
         "ended_at": micros_or_none(v.ended_at),
         "approved_by": v.approved_by,
+        "redeemed_at": micros_or_none(v.redeemed_at),
         "is_pending": v.is_pending,
         "changes_at": micros_or_none(v.changes_at),
     }

@@ -109,6 +109,7 @@ class Rows:
             attempts=row["attempts"],
             ended_at=moment_or_none(row["ended_at"]),
             approved_by=row["approved_by"],
+            redeemed_at=moment_or_none(row["redeemed_at"]),
         )
 
     def _phone(self, sealed: bytes, row_key: bytes) -> Phone:
