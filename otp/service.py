@@ -19,6 +19,7 @@ from otp.errors import (
     InvalidPhoneNumber,
     Issue,
     NotFound,
+    ProofSpent,
     TooSoon,
     Unavailable,
     VerificationEnded,
@@ -27,6 +28,7 @@ from otp.errors import (
 from otp.keys import Keyring
 from otp.passcode import RandBelow
 from otp.phone import Phone
+from otp.proof import Statement
 from otp.settings import Settings
 from otp.store import Gap, Price, Replay, Store
 from otp.store.flags import PAUSED, blocked_flag
@@ -216,6 +218,29 @@ class Service:
         while count := self._store.purge(now - self._settings.retention, now, _PURGE_BATCH):
             purged += count
         return ended, purged
+
+    def redeem(self, caller: Caller, proof: Statement, *, replay: Replay | None = None) -> None:
+        """Use up a proof: of all who bring it, this returns to one, and to repeats of its request.
+
+        Raises `NotFound` for a proof made for another client, or in the other mode; `ProofSpent`,
+        also where the verification was purged or erased: a good signature says that it was there;
+        `ReplayMismatch`.
+        """
+        if (proof.client_id, proof.is_test) != (caller.client_id, caller.is_test):
+            raise NotFound
+        now = self._clock()
+        try:
+            v = self._store.swap(
+                proof.client_id,
+                proof.verification_id,
+                lambda v: v.redeem(now),
+                now=now,
+                replay=replay,
+            )
+        except NotFound:
+            raise ProofSpent from None
+        if v.redeemed_at == now:  # else it is only told again
+            _say("redeemed", v)
 
     # -- parts ----------------------------------------------------------------------------------
 

@@ -56,6 +56,10 @@ class Nothing(body.Members):
     """For requests that need no body: none, or an empty object."""
 
 
+class Redeem(body.Members):
+    proof: str
+
+
 def create_api(world: World) -> Flask:
     """The Flask application of the machine doors; the pages are another one beside it."""
     app = Flask("otp.web.api", static_folder=None)
@@ -64,12 +68,8 @@ def create_api(world: World) -> Flask:
     install(app, world)
     app.register_error_handler(Exception, lambda error: _refusal(world, error))
     _add_verifications(app, world)
+    _add_proofs(app, world)
     health.add(app, world)
-
-    @app.get("/.well-known/jwks.json")
-    def jwks() -> Response:
-        return _json(world.prover.jwks(), HTTPStatus.OK)
-
     return app
 
 
@@ -145,6 +145,20 @@ def _add_verifications(app: Flask, world: World) -> None:
         body.members(request, raw, Nothing, optional=True)
         v = service.cancel(caller, id, replay=_replay(world, caller, raw))
         return _json(resource(v, now()), HTTPStatus.OK)
+
+
+def _add_proofs(app: Flask, world: World) -> None:
+    @app.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return _json(world.prover.jwks(), HTTPStatus.OK)
+
+    @app.post("/v1/proofs/redeem")
+    def redeem() -> Response:
+        caller, raw = _caller(world), body.read(request)
+        must_be_secret(caller)
+        proof = world.prover.read(body.members(request, raw, Redeem).proof)
+        world.service.redeem(caller, proof, replay=_replay(world, caller, raw))
+        return _json(proof.claims, HTTPStatus.OK)
 
 
 def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
