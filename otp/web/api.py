@@ -164,8 +164,8 @@ def _add_proofs(app: Flask, world: World) -> None:
 def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
     """What an approval answers besides the resource, for as long as it may be told again."""
     now = world.clock()
-    if not v.answers_again(now) or v.approved_by != caller.credential:
-        return {}
+    if not v.answers_again(now) or v.approved_by != caller.credential or not v.phone:
+        return {}  # or the number cannot be read any more, and so nothing can be said of it
     proof = world.prover.issue(v)
     out = {"proof": proof.token, "proof_expires_in": seconds(proof.expires_at - now)}
     return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})
