@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from otp import log, message, passcode
 from otp.challenge import Challenge
+from otp.client import plain_id
 from otp.errors import (
     Flagged,
     InvalidInput,
@@ -22,6 +23,7 @@ from otp.errors import (
     Issue,
     NotFound,
     OtpError,
+    ProofSpent,
     QuotaExceeded,
     TooSoon,
     Unavailable,
@@ -33,6 +35,7 @@ from otp.message import Template
 from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
+from otp.proof import Statement
 from otp.quotas import Quotas, refusal
 from otp.settings import Settings
 from otp.store import Price, Replay, Store
@@ -235,6 +238,30 @@ class Service:
         while count := self._store.purge(now - self._settings.retention, now, _PURGE_BATCH):
             purged += count
         return ended, purged
+
+    def redeem(self, caller: Caller, proof: Statement, *, replay: Replay | None = None) -> None:
+        """Use up a proof: of all who bring it, this returns to one, and to repeats of its request.
+
+        Raises `NotFound` for a proof made for another client, or in the other mode; `ProofSpent`,
+        also where the verification was purged or erased: a good signature says that it was there;
+        `ReplayMismatch`.
+        """
+        if proof.client_id != plain_id(caller.client_id):
+            raise NotFound
+        now = self._clock()
+        try:
+            v = self._store.swap(
+                caller.client_id,
+                proof.verification_id,
+                lambda v: v.redeem(now),
+                now=now,
+                replay=replay,
+            )
+        except NotFound:
+            # What the other mode started is not found either.
+            raise (ProofSpent if proof.is_test == caller.is_test else NotFound) from None
+        if v.redeemed_at == now:  # else it is only told again
+            _say("redeemed", v)
 
     # -- parts ----------------------------------------------------------------------------------
 

@@ -95,6 +95,22 @@ def test_forty_right_codes_at_once_are_one_approval(site: Site) -> None:
         assert answers[0].body["attempts_left"] == 4, "one attempt, and no more"
 
 
+def test_of_forty_redemptions_at_once_over_two_processes_one_gets_the_claims(site: Site) -> None:
+    for _ in range(3):
+        id, code = site.started()
+        # The answer told twice: two tokens, one proof.
+        tokens = [site.server.check(id, code, site.secret).body["proof"] for _ in range(2)]
+        assert tokens[0] != tokens[1]
+        bodies = [{"proof": token} for token in tokens] * 20
+        answers = burst(site.server.port, "/v1/proofs/redeem", bodies, site.secret)
+        assert Counter(a.status for a in answers) == {200: 1, 410: 39}
+        [won] = [a.body for a in answers if a.status == 200]
+        assert won["verification_id"] == id
+        assert {a.body["error"] for a in answers if a.status == 410} == {"proof_spent"}
+        late = site.server.call("POST", "/v1/proofs/redeem", bodies[0], site.secret)
+        assert (late.status, late.body["error"]) == (410, "proof_spent")
+
+
 def spellings(number: str) -> list[str]:
     national = number[3:]
     return [

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp.challenge import MOVES, Challenge, Delivery
-from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
+from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 from otp.verification import ENDINGS, REPEAT_WINDOW, Ending, Policy, Status, Verification
 from tests.world import NUMBER, START
@@ -367,12 +367,47 @@ def test_a_delivery_moves_along_the_table_or_not_at_all(before: Delivery, after:
     assert moved is (after if after in MOVES[before] else before)
 
 
+# -- redeeming ------------------------------------------------------------------------------------
+
+
+def test_a_proof_is_redeemed_once() -> None:
+    v = check(sent(fresh()), 1).redeem(NOW + second(2))
+    assert v.redeemed_at == NOW + second(2)
+    with pytest.raises(ProofSpent) as refusal:
+        v.redeem(NOW + second(2))
+    assert refusal.value.verification == v
+
+
+@pytest.mark.parametrize("fraction", [0, 0.000001, 0.5, 0.999999])
+def test_a_proof_is_dead_at_the_instant_its_last_second_ends(fraction: float) -> None:
+    v = check(sent(fresh()), 1, at=1 + fraction)
+    assert v.proof_expires_at == NOW + second(301)
+    assert v.redeem(NOW + second(300.999999)).redeemed_at
+    with pytest.raises(ProofSpent):
+        v.redeem(NOW + second(301))
+
+
+@pytest.mark.parametrize("ending", [cancel, lambda v: v.at(NOW + second(601)), lambda v: v])
+def test_what_was_not_approved_has_no_proof(ending: Callable[[Verification], Verification]) -> None:
+    with pytest.raises(ProofSpent):
+        ending(sent(fresh())).redeem(NOW + second(602))
+
+
+def test_a_redeemed_one_stays_redeemed_when_its_digests_are_forgotten() -> None:
+    v = check(sent(fresh()), 1).redeem(NOW + second(2))
+    later = v.at(NOW + second(100))
+    assert later.newest.digest is None
+    assert later.redeemed_at == v.redeemed_at
+    again = v.check(fits(1), caller="me", now=NOW + second(3))
+    assert again == v
+
+
 # -- random histories -----------------------------------------------------------------------------
 
 STEP = st.tuples(
     st.sampled_from(
         ["guess", "right", "resend", "cancel", "claim", "hand", "taken", "refuse", "postpone",
-         "lost", "receipt", "sweep"]
+         "lost", "receipt", "sweep", "redeem"]
     ),
     st.integers(0, 3),
     st.sampled_from([0, 1, 20, 31, 70, 300]),
@@ -397,6 +432,7 @@ def step(v: Verification, word: str, pick: int, at: timedelta, delivery: Deliver
         "lost": lambda: v.answer_lost(number, "lost", now=now),
         "receipt": lambda: v.received(number, delivery, None, now),
         "sweep": lambda: v.at(now),
+        "redeem": lambda: v.redeem(now),
     }
     return moves[word]()
 
@@ -412,7 +448,7 @@ def test_whatever_happens_the_promises_hold(
         at += second(seconds_on)
         try:
             after = step(v, word, pick, at, delivery)
-        except (VerificationEnded, TooSoon, QuotaExceeded, ClaimLost):
+        except (VerificationEnded, TooSoon, QuotaExceeded, ClaimLost, ProofSpent):
             continue
         assert after.attempts <= after.policy.max_attempts
         assert len(after.challenges) <= after.policy.max_sends
@@ -425,6 +461,10 @@ def test_whatever_happens_the_promises_hold(
                 v.attempts,
             )
         assert after.is_pending == (after.ended_at is None)
+        if after.redeemed_at != v.redeemed_at:
+            assert v.redeemed_at is None
+            assert v.status is Status.APPROVED
+            assert NOW + at < v.proof_expires_at
         for old, new in zip(v.challenges, after.challenges, strict=False):
             assert new.delivery is old.delivery or new.delivery in MOVES[old.delivery]
         if after.status is Status.FAILED:

@@ -169,6 +169,9 @@ class Api:
     def cancel(self, id: str, headers: Any = None) -> TestResponse:
         return self.post(f"/v1/verifications/{id}/cancel", None, headers)
 
+    def redeem(self, proof: Any, headers: Any = None) -> TestResponse:
+        return self.post("/v1/proofs/redeem", {"proof": proof}, headers)
+
     def get(self, path: str) -> TestResponse:
         return self._client.get(path, headers=self._headers)
 

@@ -216,7 +216,7 @@ class Store(Protocol):
     def purge(self, before: datetime, now: datetime, limit: int) -> int:
         """Forget up to *limit* verifications ended before *before*; say how many.
 
-        Also forgets replay records, sessions, spent proofs and counters that are over at *now*.
+        Also forgets replay records, sessions and counters that are over at *now*.
         """
 
     def put_client(self, client: Client) -> None: ...
@@ -244,9 +244,6 @@ class Store(Protocol):
     def session(self, digest: bytes, now: datetime) -> Session | None: ...
 
     def end_session(self, digest: bytes) -> None: ...
-
-    def spend(self, jti: str, until: datetime) -> bool:
-        """Whether this caller is the one who redeems it: true exactly once."""
 
     def put_flag(self, name: str, value: str | None) -> None:
         """Remember a word under *name* (pause, blocked numbers), or forget it."""

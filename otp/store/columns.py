@@ -33,6 +33,7 @@ VERIFICATION: Final = (
     "approved_by",
     "wrong_at",
     "is_test",
+    "redeemed_at",
 )
 CHALLENGE: Final = (
     "number",
@@ -73,6 +74,7 @@ def of_verification(v: Verification) -> tuple[Any, ...]:
         v.approved_by,
         moments_text(v.wrong_at),
         v.is_test,
+        micros_or_none(v.redeemed_at),
         v.is_pending,
         micros_or_none(v.changes_at),
     )

@@ -1,4 +1,4 @@
-"""What is kept whole: clients, their keys, browser sessions, spent proofs, flags, sealed keys.
+"""What is kept whole: clients, their keys, browser sessions, flags, sealed keys.
 
 Plain statements over one table each. Nothing here begins or commits.
 """
@@ -151,7 +151,7 @@ def _api_key(
     )
 
 
-# -- sessions, proofs, flags ----------------------------------------------------------------------
+# -- sessions, flags ------------------------------------------------------------------------------
 
 
 def put_session(connection: Connection, session: Session, row_key: bytes) -> None:
@@ -190,14 +190,6 @@ def session(connection: Connection, digest: bytes, now: datetime, lookup: Lookup
 
 def end_session(connection: Connection, digest: bytes) -> None:
     connection.execute("DELETE FROM session WHERE digest = ?", (digest,))
-
-
-def spend(connection: Connection, jti: str, until: datetime) -> bool:
-    inserted = connection.execute(
-        "INSERT INTO spent (jti, expires_at) VALUES (?, ?) ON CONFLICT (jti) DO NOTHING",
-        (jti, micros(until)),
-    )
-    return inserted.rowcount == 1
 
 
 def put_flag(connection: Connection, name: str, value: str | None) -> None:

@@ -97,7 +97,7 @@ class Rows:
     def _verification(self, rows: Sequence[Sequence[Any]]) -> Verification:
         row_key, number_sealed, client_id, policy, created_at, *rest = rows[0][:_WIDTH]
         support_code, purpose, locale, nonce, reference, status, attempts, *ending = rest
-        ended_at, approved_by, wrong_at, is_test = ending
+        ended_at, approved_by, wrong_at, is_test, redeemed_at = ending
         return Verification(
             id=self._lookup.public_id(row_key),
             client_id=client_id,
@@ -116,6 +116,7 @@ class Rows:
             approved_by=approved_by,
             wrong_at=columns.to_moments(wrong_at) if wrong_at else (),
             is_test=bool(is_test),
+            redeemed_at=moment_or_none(redeemed_at),
         )
 
     def _phone(self, sealed: bytes, row_key: bytes) -> Phone:

@@ -238,7 +238,7 @@ class SqlStore(ABC):
         if keys:
             self._write(work)
 
-    # -- clients, sessions, proofs, flags ---------------------------------------------------------
+    # -- clients, sessions, flags -----------------------------------------------------------------
 
     def put_client(self, client: Client) -> None:
         self._write(lambda connection: records.put_client(connection, client))
@@ -281,9 +281,6 @@ class SqlStore(ABC):
     def end_session(self, digest: bytes) -> None:
         self._write(lambda connection: records.end_session(connection, digest))
 
-    def spend(self, jti: str, until: datetime) -> bool:
-        return self._write(lambda connection: records.spend(connection, jti, until))
-
     def put_flag(self, name: str, value: str | None) -> None:
         self._write(lambda connection: records.put_flag(connection, name, value))
 
@@ -322,7 +319,6 @@ _TOUCH: Final = (
 _EXPIRING: Final = {
     "replay": "client, key",
     "session": "digest",
-    "spent": "jti",
     "quota": "bucket, span, slot",
     "gap": "bucket",
 }

@@ -63,6 +63,10 @@ class Nothing(body.Members):
     """For requests that need no body: none, or an empty object."""
 
 
+class Redeem(body.Members):
+    proof: str
+
+
 def create_api(world: World) -> Flask:
     """The Flask application of the machine doors; the pages are another one beside it."""
     app = Flask("otp.web.api", static_folder=None)
@@ -72,12 +76,8 @@ def create_api(world: World) -> Flask:
     floods.guard_api(app, world)
     app.register_error_handler(Exception, lambda error: _refusal(world, error))
     _add_verifications(app, world)
+    _add_proofs(app, world)
     health.add(app, world)
-
-    @app.get("/.well-known/jwks.json")
-    def jwks() -> Response:
-        return _json(world.prover.jwks(), HTTPStatus.OK)
-
     return app
 
 
@@ -152,11 +152,25 @@ def _add_verifications(app: Flask, world: World) -> None:
         return _json(resource(v, now()), HTTPStatus.OK)
 
 
+def _add_proofs(app: Flask, world: World) -> None:
+    @app.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return _json(world.prover.jwks(), HTTPStatus.OK)
+
+    @app.post("/v1/proofs/redeem")
+    def redeem() -> Response:
+        caller, raw = _caller(), body.read(request)
+        must_be_secret(caller)
+        proof = world.prover.read(body.members(request, raw, Redeem).proof)
+        world.service.redeem(caller, proof, replay=_replay(world, caller, raw))
+        return _json(proof.claims, HTTPStatus.OK)
+
+
 def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
     """What an approval answers besides the resource, for as long as it may be told again."""
     now = world.clock()
-    if not v.answers_again(now) or v.approved_by != caller.credential:
-        return {}
+    if not v.answers_again(now) or v.approved_by != caller.credential or not v.phone:
+        return {}  # or the number cannot be read any more, and so nothing can be said of it
     proof = world.prover.issue(v)
     out = {"proof": proof.token, "proof_expires_in": seconds(proof.expires_at - now)}
     return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})

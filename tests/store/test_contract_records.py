@@ -1,10 +1,9 @@
-"""What every store promises of clients, keys, sessions, proofs, flags and metric counts."""
+"""What every store promises of clients, keys, sessions, flags and metric counts."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -130,15 +129,6 @@ def test_there_is_no_session_without_a_verification_of_its_client(store: Store) 
         with pytest.raises(NotFound):
             store.put_session(stranger)
     assert store.session(b"one", NOW) is None
-
-
-def test_a_proof_is_spent_once(store: Store) -> None:
-    until = NOW + timedelta(minutes=5)
-    assert store.spend("jti", until) is True
-    assert store.spend("jti", until) is False
-    assert store.spend("another", until) is True
-    store.purge(NOW, until - SECOND, 9)
-    assert store.spend("jti", until) is False
 
 
 def test_a_flag_is_a_word_until_it_is_taken_down(store: Store) -> None:
