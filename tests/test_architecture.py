@@ -16,7 +16,7 @@ ROWS = [
     {"otp.demo", "otp.serving", "otp.server", "otp.web"},
     {"otp.sender"},
     {"otp.handover", "otp.service"},
-    {"otp.proof", "otp.log", "otp.quotas"},
+    {"otp.proof", "otp.log", "otp.quotas", "otp.rehearsal"},
     {"otp.providers", "otp.store"},
     {"otp.settings"},
     {"otp.client", "otp.verification"},

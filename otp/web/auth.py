@@ -28,7 +28,7 @@ def authenticated(request: Request, store: Store) -> Caller:
         credential=f"key:{key.id}",
         is_secret=key.rights is Rights.SECRET,
         is_test=key.mode is Mode.TEST,
-        policy=client.policy,
+        client=client,
     )
 
 
