@@ -191,7 +191,9 @@ class Service:
             )
         except QuotaExceeded as full:
             _log.warning("too_many_failures", client=caller.client_id)
-            raise refusal(full, self.get(caller.client_id, id)) from None
+            found = self.get(caller.client_id, id)
+            _say_test("too_many_failures", found)
+            raise refusal(full, found) from None
         if v.answers_again(now):
             if v.ended_at == now:  # else it is only told again
                 _say("approved", v)
