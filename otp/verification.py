@@ -355,6 +355,28 @@ class Verification:
             return self.refused(number, "too_late", claim=claim, now=now)
         return self._with(replace(challenge, claim=None))
 
+    def delayed(self, span: timedelta) -> Verification:
+        """The newest message is not due before *span* has passed."""
+        return self._with(replace(self.newest, due_at=self.newest.queued_at + span))
+
+    def rehearsed(
+        self, number: int, digest: str | None, *, expires_at: datetime, now: datetime
+    ) -> Verification:
+        """The message of a test counts as delivered, without having been sent.
+
+        Without a *digest* no code opens it. Changes nothing but for the time if the verification
+        has ended, or the message is out of the queue already.
+        """
+        assert self.is_test
+        v = self.at(now)
+        challenge = v.challenge(number)
+        if not v.is_pending or not challenge.is_queued:
+            return v
+        played = challenge.moved(Delivery.DELIVERED, now)
+        return v._with(
+            replace(played, digest=digest, expires_at=expires_at, claim=None, handed_by=None)
+        )
+
     def answer_lost(self, number: int, reason: str, *, now: datetime) -> Verification:
         """It may have been taken, so it is never sent again blindly; the code stays good."""
         challenge = self.challenge(number)

@@ -470,3 +470,37 @@ def test_whatever_happens_the_promises_hold(
         if after.status is Status.FAILED:
             assert not any(c.may_be_out for c in after.challenges if v.is_pending)
         v = after
+
+
+# -- tests that are never sent --------------------------------------------------------------------
+
+
+def test_what_is_rehearsed_leaves_the_queue_and_can_be_opened() -> None:
+    v = replace(fresh(), is_test=True)
+    v = v.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+    assert v.newest.delivery is Delivery.DELIVERED
+    assert not v.newest.is_queued
+    assert (v.expires_at, v.newest.digest) == (NOW + second(60), "digest")
+    assert v.check(lambda _: True, caller="key", now=NOW).status is Status.APPROVED
+
+
+def test_what_is_rehearsed_late_changes_nothing_that_is_over() -> None:
+    v = replace(fresh(), is_test=True)
+    played = v.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+    assert played.rehearsed(1, "other", expires_at=NOW + second(99), now=NOW) == played
+    canceled = v.cancel(NOW)
+    assert canceled.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW) == canceled
+    late = v.rehearsed(1, "digest", expires_at=NOW + second(9999), now=v.expires_at)
+    assert (late.status, late.newest.digest) == (Status.FAILED, None)
+
+
+def test_only_a_test_is_rehearsed() -> None:
+    with pytest.raises(AssertionError):
+        fresh().rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+
+
+def test_a_delayed_message_is_due_later_and_dies_no_later() -> None:
+    v = fresh()
+    delayed = v.delayed(second(10))
+    assert delayed.newest.due_at == NOW + second(10)
+    assert replace(delayed.newest, due_at=NOW) == v.newest

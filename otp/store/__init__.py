@@ -147,9 +147,9 @@ class Store(Protocol):
 
         If *replay* was used before, changes nothing and returns the verification it made; of
         racing twins exactly one is added and all callers get it. With *resumes*, if one of the
-        same client, number and purpose is pending at *now*, changes nothing and returns that one;
-        of the price, *unless* and *room* are looked at before. Raises `Flagged`, `QuotaExceeded`,
-        `TooSoon` (for the gap) or `ReplayMismatch`.
+        same client, number, purpose and `is_test` is pending at *now*, changes nothing and returns
+        that one; of the price, *unless* and *room* are looked at before. Raises `Flagged`,
+        `QuotaExceeded`, `TooSoon` (for the gap) or `ReplayMismatch`.
         """
 
     def replayed(self, client_id: str, replay: Replay) -> Remembered | None:

@@ -128,11 +128,14 @@ class SqlStore(ABC):
     def _pending(
         self, connection: Connection, like: Verification, now: datetime
     ) -> Verification | None:
-        """The newest one of the client, number and purpose of *like* that is pending at *now*."""
+        """The newest one that is pending at *now*, of the client, number and purpose of *like*.
+
+        A test and what is no test do not stand for each other: of them, only one is ever sent.
+        """
         rows = connection.execute(
             "SELECT max(row_key) FROM verification WHERE is_pending"
-            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ?",
-            (self.lookup.index(like.phone), like.client_id, like.purpose or ""),
+            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ? AND is_test = ?",
+            (self.lookup.index(like.phone), like.client_id, like.purpose or "", like.is_test),
         ).fetchall()
         if rows[0][0] is None:
             return None

@@ -32,7 +32,7 @@ def authenticated(request: Request, store: Store, network: Network) -> Caller:
         is_secret=key.rights is Rights.SECRET,
         is_test=key.mode is Mode.TEST,
         network=None if key.rights is Rights.SECRET else network,
-        policy=client.policy,
+        client=client,
     )
 
 

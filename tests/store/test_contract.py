@@ -310,6 +310,14 @@ def test_pending_is_the_newest_of_client_number_and_purpose(store: Store) -> Non
     assert pending(store, purpose="log-in") is None
 
 
+def test_a_test_and_what_is_none_do_not_stand_for_each_other(store: Store) -> None:
+    live = added(store)
+    assert pending(store, is_test=True) is None
+    test = added(store, is_test=True, now=NOW + SECOND)
+    assert pending(store, now=NOW + SECOND) == live
+    assert pending(store, now=NOW + SECOND, is_test=True) == test
+
+
 def test_what_time_has_ended_is_not_taken_up_again_though_nobody_wrote_it_down(
     store: Store,
 ) -> None:

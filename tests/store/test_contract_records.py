@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from otp import client as clients
 from otp.client import SIGN_IN, ApiKey, Client, Mode, Rights
 from otp.errors import NotFound, Unavailable
 from otp.store import Quota, Session, Store
 from tests.store.material import CLIENT, NOW, SECOND, added, new
 
 ACME = Client(
-    id="cli_1", name="Acme", created_at=NOW, policy=(("max_attempts", 3), ("code_length", 8))
+    id="cli_1",
+    name="Acme",
+    created_at=NOW,
+    policy=(("max_attempts", 3), ("code_length", 8)),
+    test_numbers=tuple(
+        clients.TestNumber(
+            index=bytes([end]) * 16,
+            masked="+1••••••0143",
+            digest=f"old$00{end}",
+            code_length=8,
+            until=date(2026, 12, 31),
+        )
+        for end in (1, 2)
+    ),
 )
 
 
@@ -45,6 +60,14 @@ def test_a_client_is_kept_whole_and_replaced_whole(store: Store) -> None:
     store.put_client(renamed)
     assert store.client("cli_1") == renamed
     assert [client.id for client in store.clients()].count("cli_1") == 1
+
+
+def test_a_key_and_its_client_are_found_in_one_look(store: Store) -> None:
+    store.put_client(ACME)
+    key = issued()
+    store.put_key(key)
+    assert store.key_and_client(key.id) == (key, ACME)
+    assert store.key_and_client("0" * 16) is None
 
 
 def test_an_unknown_client_is_not_found(store: Store) -> None:

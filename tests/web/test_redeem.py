@@ -150,11 +150,18 @@ def test_without_a_key_nothing_is_told(world: ServiceWorld) -> None:
     assert world.api().redeem(token).status_code == 200
 
 
-def test_a_test_key_does_not_find_a_live_proof(world: ServiceWorld) -> None:
+def test_a_test_key_and_a_live_proof_do_not_meet_nor_the_other_way_round(
+    world: ServiceWorld,
+) -> None:
     live, test = world.api(), world.api(world.keys["sk_test"])
     token = proven(world)
-    assert said(test.redeem(token)) == said(live.read("ver_" + "0" * 32))
+    id = test.start("+12025550100").json["id"]
+    of_test = test.check(id, "550100").json["proof"]
+    for answer in (test.redeem(token), live.redeem(of_test)):
+        assert said(answer) == said(live.read("ver_" + "0" * 32))
     assert live.redeem(token).status_code == 200
+    assert test.redeem(of_test).json["test"] is True
+    assert test.redeem(of_test).status_code == 410
 
 
 def test_a_test_key_that_is_publishable_is_forbidden_before_anything_is_looked_at(
