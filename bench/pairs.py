@@ -27,19 +27,24 @@ _OK, _CREATED = 200, 201
 
 @dataclass(slots=True)
 class Meter:
-    """What the timed phases of one measurement took, of the clock and of the cores."""
+    """What the timed phases of one measurement took, of the clock and of the cores.
+
+    *work* is the server's CPU in units of `machine.pace`: the same on a slow spell of the machine.
+    """
 
     server: Server
     seconds: float = 0.0
     server_cpu: float = 0.0
     load_cpu: float = 0.0
     others_cpu: float = 0.0
+    work: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Adds what happens within the block. No garbage is collected in it, on our side."""
         gc.collect()
         gc.disable()
+        pace = machine.pace()
         busy, server = machine.busy_seconds(machine.SERVER), self.server.cpu_seconds
         load, began = time.process_time(), time.perf_counter()
         try:
@@ -50,6 +55,7 @@ class Meter:
             used = self.server.cpu_seconds - server
             self.server_cpu += used
             self.others_cpu += machine.busy_seconds(machine.SERVER) - busy - used
+            self.work += used / ((pace + machine.pace()) / 2)
             gc.enable()
 
 
@@ -71,6 +77,11 @@ class Figures:
     def cpu_us(self) -> float:
         """CPU of the server's processes per pair."""
         return self.meter.server_cpu / self.pairs * 1e6
+
+    @property
+    def work(self) -> float:
+        """The same, evened out over slower and faster spells of the machine; only for ratios."""
+        return self.meter.work / self.pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ def ratios(ours: Sequence[Figures], base: Sequence[Figures]) -> list[float]:
     return [o.per_second / b.per_second for o, b in zip(ours, base, strict=True)]
 
 
+def work_ratios(ours: Sequence[Figures], base: Sequence[Figures]) -> list[float]:
+    """The base's CPU per pair against ours: what `ratios` would be if nobody else ran here."""
+    return [b.work / o.work for o, b in zip(ours, base, strict=True)]
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> str:
     if markdown:
         return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
