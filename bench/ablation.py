@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.load import Loop, Wrong
-from bench.pairs import Bench, Figures, hello, plain
+from bench.pairs import Bench, Figures, calmest, hello, plain
 from bench.report import median, table
 from bench.servers import Server, environment
 from bench.site import site
@@ -53,10 +53,10 @@ def run(
         found: dict[str, list[Figures]] = {name: [] for name in cells if name != _WHOLE}
         saved: dict[str, list[float]] = {name: [] for name in found}
         for number in range(1, rounds + 1):
-            whole.append(cells[_WHOLE](pairs))
+            whole.append(calmest(cells[_WHOLE], pairs))
             for name, figures in found.items():
-                figures.append(cells[name](pairs))
-                whole.append(cells[_WHOLE](pairs))
+                figures.append(calmest(cells[name], pairs))
+                whole.append(calmest(cells[_WHOLE], pairs))
                 # Against its two neighbours in time, evened out: the machine has slow spells.
                 beside = (whole[-2].work + whole[-1].work) / 2
                 saved[name].append(1 - figures[-1].work / beside)

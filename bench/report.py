@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +12,7 @@ from bench.pairs import Figures
 def percentile(values: Iterable[float], percent: float) -> float:
     """The nearest rank: a value that was really measured."""
     ordered = sorted(values)
-    return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
 
 
 def ms(seconds: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.gateway import Gateway
 from bench.load import Loop
-from bench.pairs import Bench, Figures, hello, plain, sending
+from bench.pairs import Bench, Figures, calmest, hello, plain, sending
 from bench.report import median, ratios, table, tail, work_ratios
 from bench.servers import Server, environment
 from bench.site import site
@@ -66,10 +66,10 @@ def run(
 
         found: dict[tuple[str, int], list[Figures]] = {cell: [] for cell in cells}
         for measure in cells.values():
-            measure(_WARM)
+            measure(min(_WARM, pairs))
         for number in range(1, rounds + 1):
             for cell, measure in cells.items():
-                found[cell].append(measure(pairs))
+                found[cell].append(calmest(measure, pairs))
             say(f"round {number} of {rounds}: " + _brief(found))
         rows = [_row(cell, found, servers[cell[0]].resident_mb) for cell in cells]
         say("\n" + table(_HEAD, rows, markdown=markdown) + "\n")
@@ -113,5 +113,5 @@ def _row(
         f"{resident:.0f}",
         f"{median(f.meter.server_cpu / f.meter.seconds for f in mine):.0%}",
         f"{median(f.meter.load_cpu / f.meter.seconds for f in mine):.0%}",
-        f"{median(f.meter.others_cpu / f.meter.seconds for f in mine):.0%}",
+        f"{median(f.disturbance for f in mine):.0%}",
     ]
