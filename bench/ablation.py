@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.load import Loop, Wrong
-from bench.pairs import Bench, Figures, hello, plain
+from bench.pairs import Bench, Figures, calmest, hello, plain
 from bench.report import median, table
 from bench.servers import Server, environment
 from bench.site import site
@@ -49,31 +49,29 @@ def run(
                     continue
                 cells[name] = measure
                 stack.push(trial.pop_all())
-        found: dict[str, list[float]] = {name: [] for name in cells}
-        saved: dict[str, list[float]] = {name: [] for name in cells}
+        whole: list[Figures] = []
+        found: dict[str, list[Figures]] = {name: [] for name in cells if name != _WHOLE}
+        saved: dict[str, list[float]] = {name: [] for name in found}
         for number in range(1, rounds + 1):
-            whole = cells[_WHOLE](pairs).cpu_us
-            for name, measure in cells.items():
-                if name == _WHOLE:
-                    continue
-                cpu = measure(pairs).cpu_us
-                after = cells[_WHOLE](pairs).cpu_us
-                found[name].append(cpu)
-                found[_WHOLE].append(after)
-                # Against its two neighbours in time: the machine has slower and faster spells.
-                saved[name].append(1 - cpu / ((whole + after) / 2))
-                whole = after
+            whole.append(calmest(cells[_WHOLE], pairs))
+            for name, figures in found.items():
+                figures.append(calmest(cells[name], pairs))
+                whole.append(calmest(cells[_WHOLE], pairs))
+                # Against its two neighbours in time, evened out: the machine has slow spells.
+                beside = (whole[-2].work + whole[-1].work) / 2
+                saved[name].append(1 - figures[-1].work / beside)
             say(f"round {number} of {rounds}")
-        full = median(found[_WHOLE])
-        rows = [
+        fastest = min(figures.cpu_us for figures in whole)
+        rows = [[_WHOLE, f"{median(f.cpu_us for f in whole):.0f}", "", "", f"{fastest:.0f}"]]
+        rows += [
             [
                 name,
-                f"{median(found[name]):.0f}",
-                f"{median(saved[name]):.1%}" if saved[name] else "",
-                f"{min(saved[name]):.1%} to {max(saved[name]):.1%}" if saved[name] else "",
-                f"{median(saved[name]) * full:.0f}" if saved[name] else "",
+                f"{median(f.cpu_us for f in found[name]):.0f}",
+                f"{median(shares):.1%}",
+                f"{min(shares):.1%} to {max(shares):.1%}",
+                f"{median(shares) * fastest:.0f}",
             ]
-            for name in cells
+            for name, shares in sorted(saved.items(), key=lambda item: -median(item[1]))
         ]
-        head = ("without", "CPU us/pair", "saved", "(min to max)", "saved us")
+        head = ("without", "CPU us/pair", "saved", "(min to max)", "of the fastest, us")
         say("\n" + table(head, rows, markdown=markdown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +12,7 @@ from bench.pairs import Figures
 def percentile(values: Iterable[float], percent: float) -> float:
     """The nearest rank: a value that was really measured."""
     ordered = sorted(values)
-    return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
 
 
 def ms(seconds: float) -> str:
@@ -32,6 +33,11 @@ def median(values: Iterable[float]) -> float:
 def ratios(ours: Sequence[Figures], base: Sequence[Figures]) -> list[float]:
     """Pairs per second against the base of the same round."""
     return [o.per_second / b.per_second for o, b in zip(ours, base, strict=True)]
+
+
+def work_ratios(ours: Sequence[Figures], base: Sequence[Figures]) -> list[float]:
+    """The base's CPU per pair against ours: what `ratios` would be if nobody else ran here."""
+    return [b.work / o.work for o, b in zip(ours, base, strict=True)]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> str:

@@ -6,10 +6,12 @@ OtpError
 ├── Unauthorized             no key, a wrong key, a revoked key: one and the same
 ├── Forbidden                the key is known but may not do this
 ├── NotFound                 unknown, malformed, foreign or purged
+├── InvalidProof             broken, or not signed by us as a proof
 ├── ReplayMismatch           the same idempotency key came with another request
 ├── Refused
 │   ├── WrongCode            an attempt was spent
 │   ├── VerificationEnded    decided before anything is compared
+│   ├── ProofSpent           redeemed before, past its life, or of a forgotten approval
 │   └── Wait                 time lifts it, and it says when
 │       ├── TooSoon          the wait of this number is not over
 │       ├── TooManyFailures  wrong codes for this number, over all its verifications
@@ -73,6 +75,10 @@ class NotFound(OtpError):
     pass
 
 
+class InvalidProof(OtpError):
+    pass
+
+
 class ReplayMismatch(OtpError):
     pass
 
@@ -97,6 +103,10 @@ class VerificationEnded(Refused):
 
     def __init__(self, verification: Verification) -> None:
         super().__init__(verification)
+
+
+class ProofSpent(Refused):
+    pass
 
 
 class Wait(Refused):

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from otp import log, message, passcode
+from otp import log, message, passcode, rehearsal
 from otp.challenge import Challenge
+from otp.client import Client, Mode, TestNumber, mode_of, plain_id
 from otp.errors import (
     Flagged,
     InvalidInput,
@@ -22,6 +23,7 @@ from otp.errors import (
     Issue,
     NotFound,
     OtpError,
+    ProofSpent,
     QuotaExceeded,
     TooSoon,
     Unavailable,
@@ -33,7 +35,9 @@ from otp.message import Template
 from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
+from otp.proof import Statement
 from otp.quotas import Quotas, refusal
+from otp.rehearsal import Rehearsal
 from otp.settings import Settings
 from otp.store import Price, Replay, Store
 from otp.store.flags import PAUSED
@@ -51,15 +55,15 @@ _log = log.get("otp.service")
 class Caller:
     """Who asks. *credential* names the API key or browser session; the same answer may be given
     again only to the same one. *is_secret* says that it is a back end, which may resume.
-    *network* is where the person is, as far as it is known. *policy* is the client's own; None:
-    the store is asked."""
+    *network* is where the person is, as far as it is known. Without a *client*, the store is asked
+    where it is needed."""
 
     client_id: str
     credential: str
     is_secret: bool = False
     is_test: bool = False
     network: Network | None = None
-    policy: tuple[tuple[str, int], ...] | None = None
+    client: Client | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Service:
         self._randbelow = randbelow
         self._wake = wake
         self._quotas = Quotas(settings, store.lookup)
+        self._rehearsal = Rehearsal(keyring)
         self._template = settings.template
 
     @property
@@ -115,11 +120,13 @@ class Service:
         `ReplayMismatch`, `Unavailable`.
         """
         now = self._clock()
+        client = caller.client or self._store.client(plain_id(caller.client_id))
+        phone, kept = self._number(caller, client, phone_number, region, now)
         verification = Verification.start(
             id=self._new_id(now),
             client_id=caller.client_id,
-            phone=self._phone(caller, phone_number, region),
-            policy=self._policy(caller),
+            phone=phone,
+            policy=self._policy(client, kept),
             support_code=self._new_support_code(),
             now=now,
             purpose=purpose,
@@ -127,7 +134,10 @@ class Service:
             nonce=nonce,
             reference=reference,
             source=self._quotas.source(caller.network),
+            is_test=caller.is_test or kept is not None,
         )
+        if verification.is_test:
+            verification = self._rehearsal.asked(verification, kept)
         for _ in range(_TWINS):
             added = self._added(caller, verification, replay, now)
             if added.id == verification.id:
@@ -137,6 +147,7 @@ class Service:
             if replay and (known := self._store.replayed(caller.client_id, replay)):
                 return Started(known.verification.at(now), resumed=known.outcome == "resumed")
             if resumed := self._resume(caller, added, replay, now):
+                _say_test("resumed", resumed.verification)
                 return resumed
         raise Unavailable("store")
 
@@ -170,6 +181,8 @@ class Service:
                 raise InvalidInput(
                     Issue("/code", "not_a_code", f"A code has {v.policy.code_length} digits.")
                 )
+            if v.is_test:
+                rehearsal.must_be_open(v)
             return v.check(self._opener(v, digits), caller=caller.credential, now=now)
 
         if replay:
@@ -180,7 +193,9 @@ class Service:
             )
         except QuotaExceeded as full:
             _log.warning("too_many_failures", client=caller.client_id)
-            raise refusal(full, self.get(caller.client_id, id)) from None
+            found = self.get(caller.client_id, id)
+            _say_test("too_many_failures", found)
+            raise refusal(full, found) from None
         except VerificationEnded:
             # Once told it is written down: a clock that is set back makes no dead code good again.
             self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
@@ -240,6 +255,30 @@ class Service:
             purged += count
         return ended, purged
 
+    def redeem(self, caller: Caller, proof: Statement, *, replay: Replay | None = None) -> None:
+        """Use up a proof: of all who bring it, this returns to one, and to repeats of its request.
+
+        Raises `NotFound` for a proof made for another client, or in the other mode; `ProofSpent`,
+        also where the verification was purged or erased: a good signature says that it was there;
+        `ReplayMismatch`.
+        """
+        if proof.client_id != plain_id(caller.client_id):
+            raise NotFound
+        now = self._clock()
+        try:
+            v = self._store.swap(
+                caller.client_id,
+                proof.verification_id,
+                lambda v: v.redeem(now),
+                now=now,
+                replay=replay,
+            )
+        except NotFound:
+            # What the other mode started is not found either.
+            raise (ProofSpent if proof.is_test == caller.is_test else NotFound) from None
+        if v.redeemed_at == now:  # else it is only told again
+            _say("redeemed", v)
+
     # -- parts ----------------------------------------------------------------------------------
 
     def _added(
@@ -287,7 +326,11 @@ class Service:
 
         def change(v: Verification) -> Verification:
             # Who calls from a back end asks for the person that the start was for.
-            return v.resend(now, asked_by or v.newest.source)
+            after = v.resend(now, asked_by or v.newest.source)
+            if not v.is_test:
+                return after
+            rehearsal.must_be_open(v)
+            return self._rehearsal.asked(after)
 
         def price(_: Verification, after: Verification) -> Price:
             parts = self._parts(after.policy)
@@ -314,28 +357,36 @@ class Service:
             return Unavailable("paused", timedelta(minutes=1))
         return InvalidPhoneNumber("blocked")
 
-    def _phone(self, caller: Caller, text: str, region: str | None) -> Phone:
+    def _number(
+        self, caller: Caller, client: Client, text: str, region: str | None, now: datetime
+    ) -> tuple[Phone, TestNumber | None]:
+        """What was typed, and what the client keeps of it if it is a test number of its own."""
+        region = region or self._settings.default_region
         if caller.is_test:
-            raise InvalidPhoneNumber("not_a_test_number")
-        return Phone.parse(
+            phone = rehearsal.reserved(text, region)
+            rehearsal.must_start(phone, first_wait=self.first_wait)
+            return phone, None
+        if found := rehearsal.kept(client.open_numbers(now), text, region, self._store.lookup):
+            return found
+        phone = Phone.parse(
             text,
-            region=region or self._settings.default_region,
+            region=region,
             served=self._settings.countries,
             allow=self._settings.phone_allow,
         )
+        return phone, None
 
     def _parts(self, policy: Policy) -> int:
         """How many SMS the message takes at most. Its text has no more than its template."""
         return _parts(self._template, policy.code_length, policy.code_life)
 
-    def _policy(self, caller: Caller) -> Policy:
-        asked = caller.policy
-        if asked is None:
-            asked = self._store.client(caller.client_id).policy
+    def _policy(self, client: Client, kept: TestNumber | None) -> Policy:
         policy = self._settings.policy
-        if not asked:
+        own = dict(client.policy)
+        if kept:
+            own["code_length"] = kept.code_length
+        if not own:
             return policy
-        own = dict(asked)
         return replace(
             policy,
             code_length=own.get("code_length", policy.code_length),
@@ -347,6 +398,8 @@ class Service:
     def _opener(self, v: Verification, code: str) -> Callable[[Challenge], bool]:
         def opens(challenge: Challenge) -> bool:
             assert challenge.digest is not None
+            if v.is_test:
+                return self._rehearsal.opens(v, challenge.digest, code)
             return passcode.matches(
                 self._keyring,
                 challenge.digest,
@@ -366,8 +419,11 @@ class Service:
         return self._store.lookup.public_id(row_key)
 
     def _new_support_code(self) -> str:
-        letters = [_SUPPORT_ALPHABET[self._randbelow(len(_SUPPORT_ALPHABET))] for _ in range(8)]
-        return "".join(letters[:4]) + "-" + "".join(letters[4:])
+        letters, rest = "", self._randbelow(len(_SUPPORT_ALPHABET) ** 8)
+        for _ in range(8):
+            rest, place = divmod(rest, len(_SUPPORT_ALPHABET))
+            letters += _SUPPORT_ALPHABET[place]
+        return f"{letters[:4]}-{letters[4:]}"
 
 
 @lru_cache(maxsize=64)
@@ -384,3 +440,16 @@ def _say(event: str, v: Verification) -> None:
         status=v.status.value,
         attempts_left=v.attempts_left,
     )
+    _say_test(event, v)
+
+
+def _say_test(event: str, v: Verification) -> None:
+    """Each use of a test number with live keys is a warning: it proves nothing about a person."""
+    if v.is_test and mode_of(v.client_id) is Mode.LIVE:
+        _log.warning(
+            "test_number_used",
+            use=event,
+            support_code=v.support_code,
+            phone=v.phone.masked,
+            client=v.client_id,
+        )

@@ -20,7 +20,7 @@ from enum import Enum, StrEnum, auto
 from typing import Final
 
 from otp.challenge import Challenge, Channel, Delivery
-from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
+from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 
 
@@ -53,6 +53,8 @@ ENDINGS: Final[dict[Ending, Status]] = {
 REPEAT_WINDOW: Final = timedelta(seconds=60)
 """For so long the same right code from the same caller gets the same answer again: an answer lost
 on the way must not lock a person out."""
+
+PROOF_LIFE: Final = timedelta(seconds=300)
 
 _FIRST_RETRY: Final = timedelta(seconds=1)
 _LONGEST_RETRY: Final = timedelta(seconds=60)
@@ -100,6 +102,7 @@ class Verification:
     approved_by: str | None = None
     wrong_at: tuple[datetime, ...] = ()
     is_test: bool = False
+    redeemed_at: datetime | None = None
 
     # -- beginning ------------------------------------------------------------------------------
 
@@ -258,6 +261,24 @@ class Verification:
         v = self.at(now)
         return v if v.status is Status.CANCELED else v._pending_at(now)._end(Ending.WITHDRAWN, now)
 
+    # -- redeeming ------------------------------------------------------------------------------
+
+    @property
+    def proof_expires_at(self) -> datetime:
+        """When the proof of an approval dies: to the second, as its `exp` tells it."""
+        assert self.ended_at is not None
+        return self.ended_at.replace(microsecond=0) + PROOF_LIFE
+
+    def redeem(self, now: datetime) -> Verification:
+        """Use up the proof of this approval; possible once, and before it dies.
+
+        Raises `ProofSpent`, also where there never was an approval.
+        """
+        is_approved = self.status is Status.APPROVED
+        if not is_approved or self.redeemed_at is not None or now >= self.proof_expires_at:
+            raise ProofSpent(self)
+        return replace(self, redeemed_at=now)
+
     # -- sending --------------------------------------------------------------------------------
 
     def challenge(self, number: int) -> Challenge:
@@ -336,6 +357,28 @@ class Verification:
         if now >= self.code_end(challenge.queued_at):
             return self.refused(number, "too_late", claim=claim, now=now)
         return self._with(replace(challenge, claim=None))
+
+    def delayed(self, span: timedelta) -> Verification:
+        """The newest message is not due before *span* has passed."""
+        return self._with(replace(self.newest, due_at=self.newest.queued_at + span))
+
+    def rehearsed(
+        self, number: int, digest: str | None, *, expires_at: datetime, now: datetime
+    ) -> Verification:
+        """The message of a test counts as delivered, without having been sent.
+
+        Without a *digest* no code opens it. Changes nothing but for the time if the verification
+        has ended, or the message is out of the queue already.
+        """
+        assert self.is_test
+        v = self.at(now)
+        challenge = v.challenge(number)
+        if not v.is_pending or not challenge.is_queued:
+            return v
+        played = challenge.moved(Delivery.DELIVERED, now)
+        return v._with(
+            replace(played, digest=digest, expires_at=expires_at, claim=None, handed_by=None)
+        )
 
     def answer_lost(self, number: int, reason: str, *, now: datetime) -> Verification:
         """It may have been taken, so it is never sent again blindly; the code stays good."""

@@ -89,7 +89,14 @@ def code_in(text: str) -> str:
 class ServiceWorld:
     """The service on a real SQLite file, with a clock to turn and a gateway to read."""
 
-    def __init__(self, folder: Path, *, provider: FakeProvider | None = None, **env: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        provider: FakeProvider | None = None,
+        alone: bool = True,
+        **env: str,
+    ) -> None:
         self.folder = folder
         self.clock = FakeClock()
         self.provider = provider or FakeProvider()
@@ -102,7 +109,7 @@ class ServiceWorld:
                 **env,
             }
         )
-        self.parts = assemble(self.settings, clock=self.clock, route=[self.provider])
+        self.parts = assemble(self.settings, clock=self.clock, route=[self.provider], alone=alone)
         self.store = self.parts.world.store
         self.service = self.parts.world.service
         self.sender = self.parts.sender
@@ -161,6 +168,9 @@ class Api:
 
     def cancel(self, id: str, headers: Any = None) -> TestResponse:
         return self.post(f"/v1/verifications/{id}/cancel", None, headers)
+
+    def redeem(self, proof: Any, headers: Any = None) -> TestResponse:
+        return self.post("/v1/proofs/redeem", {"proof": proof}, headers)
 
     def get(self, path: str) -> TestResponse:
         return self._client.get(path, headers=self._headers)

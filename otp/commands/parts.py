@@ -17,6 +17,7 @@ from otp.errors import (
     Wait,
 )
 from otp.keys import TokenBytes
+from otp.phone import ANY, Phone
 from otp.sender import Sender
 from otp.settings import Settings, SettingsError
 from otp.web import World
@@ -40,6 +41,10 @@ _UNAVAILABLE: Final = {
     "budget": "The send budget is used up.",
     "route": "No route takes messages now.",
 }
+
+_SHORTEST: Final = 7
+_LONGEST: Final = 15
+"""Digits of a number, by ITU-T E.164; the shortest in use has seven with its country code."""
 
 ReadSettings = Callable[[], Settings]
 Assemble = Callable[[Settings], Parts]
@@ -73,6 +78,15 @@ class Setup:
                 yield parts
             finally:
                 parts.close()
+
+
+def any_number(parts: Parts, text: str) -> Phone:
+    """Any number at all: one that is no longer served may still have to be found and erased."""
+    region = parts.world.settings.default_region
+    found = Phone.parse(text, region=region, served={ANY}, allow=("+",))
+    if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST:
+        raise InvalidPhoneNumber("not_a_number")
+    return found
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +24,7 @@ LONGEST: Final = 2048
 LONGEST_TRACEBACK: Final = 16384
 """Characters of a traceback, of which the end is kept: it says what went wrong."""
 
+_SHORT: Final = 48
 _HIDDEN: Final = "•••"
 _CUT: Final = "…"
 _DEEPEST: Final = 5
@@ -70,6 +72,8 @@ class Scrubber:
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        # Most of what is logged is words that come again and again.
+        self._short = lru_cache(maxsize=1024)(self._clean)
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {
@@ -81,6 +85,9 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """*text* on one line, cut to `LONGEST`, without what must not be seen."""
+        return self._short(text) if len(text) <= _SHORT else self._clean(text)
+
+    def _clean(self, text: str) -> str:
         clean = _CONTROL.sub(_escaped, self._hidden(text[: LONGEST * 8]))
         return clean if len(clean) <= LONGEST else clean[:LONGEST] + _CUT
 

@@ -42,6 +42,14 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """*taken* of a quota count now; the oldest of them no longer do after *frees_in*."""
+
+    taken: int
+    frees_in: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """One count to give back to *quota*, as it was taken at *at*."""
 
@@ -139,9 +147,9 @@ class Store(Protocol):
 
         If *replay* was used before, changes nothing and returns the verification it made; of
         racing twins exactly one is added and all callers get it. With *resumes*, if one of the
-        same client, number and purpose is pending at *now*, changes nothing and returns that one;
-        of the price, *unless* and *room* are looked at before. Raises `Flagged`, `QuotaExceeded`,
-        `TooSoon` (for the gap) or `ReplayMismatch`.
+        same client, number, purpose and `is_test` is pending at *now*, changes nothing and returns
+        that one; of the price, *unless* and *room* are looked at before. Raises `Flagged`,
+        `QuotaExceeded`, `TooSoon` (for the gap) or `ReplayMismatch`.
         """
 
     def replayed(self, client_id: str, replay: Replay) -> Remembered | None:
@@ -199,13 +207,16 @@ class Store(Protocol):
     def forget_counts(self, quotas: Sequence[Quota]) -> None:
         """Set the counts of these quotas back to nothing; for operators."""
 
+    def used(self, quota: Quota, now: datetime) -> Used:
+        """How much of *quota* is taken. Looks only."""
+
     def overdue(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(client id, verification id) of those that `at(now)` would change."""
 
     def purge(self, before: datetime, now: datetime, limit: int) -> int:
         """Forget up to *limit* verifications ended before *before*; say how many.
 
-        Also forgets replay records, sessions, spent proofs and counters that are over at *now*.
+        Also forgets replay records, sessions and counters that are over at *now*.
         """
 
     def put_client(self, client: Client) -> None: ...
@@ -233,9 +244,6 @@ class Store(Protocol):
     def session(self, digest: bytes, now: datetime) -> Session | None: ...
 
     def end_session(self, digest: bytes) -> None: ...
-
-    def spend(self, jti: str, until: datetime) -> bool:
-        """Whether this caller is the one who redeems it: true exactly once."""
 
     def put_flag(self, name: str, value: str | None) -> None:
         """Remember a word under *name* (pause, blocked numbers), or forget it."""
@@ -280,5 +288,6 @@ __all__ = [
     "Store",
     "Taken",
     "Unavailable",
+    "Used",
     "open_store",
 ]

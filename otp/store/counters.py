@@ -7,13 +7,14 @@ the limit and a refused change costs nothing. Nothing here begins or commits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
 from otp.errors import Flagged, QuotaExceeded, TooSoon
-from otp.store import Gap, Price, Quota, Taken
+from otp.store import Gap, Price, Quota, Taken, Used
 from otp.store.columns import micros, moment
 from otp.store.rows import Connection
 
@@ -24,53 +25,73 @@ _Wanted = Sequence[tuple[Quota, int]]
 """Quotas, and how much is wanted of each."""
 
 
-def allow(connection: Connection, price: Price, now: datetime) -> None:
-    """The first half of a price, which counts nothing. Raises `Flagged` or `QuotaExceeded`."""
-    if price.unless:
-        marks = ", ".join("?" for _ in price.unless)
-        found = connection.execute(
-            f"SELECT name FROM flag WHERE name IN ({marks})",  # noqa: S608  only question marks
-            price.unless,
-        ).fetchall()
-        if found:
-            set_now = {name for (name,) in found}
-            raise Flagged(next(name for name in price.unless if name in set_now))
-    if price.room:
-        _require(connection, [(quota, 1) for quota in price.room], now)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look found: how much was taken of each quota, and when the last send was."""
+
+    wanted: _Wanted
+    sums: Sequence[int]
+    last_at: int | None
 
 
-def pay(connection: Connection, price: Price, now: datetime) -> None:
-    """The other half. Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back."""
+def look(connection: Connection, price: Price, now: datetime) -> Seen:
+    """All that a price must know, in one statement; then what forbids the change raises.
+
+    Raises `Flagged`, or `QuotaExceeded` for want of room. Counts nothing.
+    """
+    wanted = (*((quota, 1) for quota in price.room), *_wanted(price.take))
+    values = [
+        *price.unless,
+        *(value for quota, _ in wanted for value in _around(quota, now)),
+        *((price.gap.bucket,) if price.gap else ()),
+    ]
+    if not values:
+        return Seen([], (), None)
+    statement = _look(len(price.unless), len(wanted), price.gap is not None)
+    [found] = connection.execute(statement, values).fetchall()
+    for name, is_set in zip(price.unless, found, strict=False):
+        if is_set:
+            raise Flagged(name)
+    sums = found[len(price.unless) :]
+    split = len(price.room)
+    _require(connection, wanted[:split], sums[:split], now)
+    return Seen(wanted[split:], sums[split : len(wanted)], sums[-1] if price.gap else None)
+
+
+def pay(connection: Connection, price: Price, seen: Seen, now: datetime) -> None:
+    """Take the price, as it was *seen* in this transaction.
+
+    Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back.
+    """
     if price.gap:
-        _keep(connection, price.gap, now)
-    if price.take:
-        take(connection, price.take, now)
+        _keep(connection, price.gap, seen.last_at, now)
+    if seen.wanted:
+        _require(connection, seen.wanted, seen.sums, now)
+        _count(connection, seen.wanted, now)
     if price.give_back:
         _give_back(connection, price.give_back)
 
 
 def take(connection: Connection, quotas: Iterable[Quota], now: datetime) -> None:
-    """Count one against each of *quotas*, as often as it is named; `QuotaExceeded` if one is full.
+    """Count one against each of *quotas*, as often as it is named, or raise `QuotaExceeded`."""
+    price = Price(take=tuple(quotas))
+    pay(connection, price, look(connection, price, now), now)
 
-    They are counted in one order everywhere: on a database that locks rows, two takers of the same
-    quotas in different orders would wait for each other for ever.
+
+def _wanted(quotas: Iterable[Quota]) -> _Wanted:
+    """How often each is named, in one order everywhere.
+
+    On a database that locks rows, two takers of the same quotas in different orders would wait for
+    each other for ever.
     """
-    ordered = groupby(sorted(quotas, key=_order))
-    wanted = [(quota, sum(1 for _ in same)) for quota, same in ordered]
-    if not wanted:
-        return
-    _require(connection, wanted, now)
-    connection.execute(_counted(len(wanted)), tuple(_counts(wanted, now)))
+    return [(quota, sum(1 for _ in same)) for quota, same in groupby(sorted(quotas, key=_order))]
 
 
-def _require(connection: Connection, wanted: _Wanted, now: datetime) -> None:
-    """Raises `QuotaExceeded` unless as much as is *wanted* fits into every quota at *now*.
+def _require(connection: Connection, wanted: _Wanted, sums: Sequence[int], now: datetime) -> None:
+    """Raises `QuotaExceeded` unless as much as is *wanted* fits into every quota.
 
-    Slots up to one window ahead are summed as well: they were counted by a clock that has since
-    stepped back, or runs ahead of ours, and are not given away.
+    Of several that are full, it names the one that is full for longest.
     """
-    spans = tuple(value for quota, _ in wanted for value in _around(quota, now))
-    [sums] = connection.execute(_summed(len(wanted)), spans).fetchall()
     full = [
         QuotaExceeded(quota.name, _until_room(connection, quota, count, now))
         for (quota, count), taken in zip(wanted, sums, strict=True)
@@ -78,6 +99,10 @@ def _require(connection: Connection, wanted: _Wanted, now: datetime) -> None:
     ]
     if full:
         raise max(full, key=lambda refusal: refusal.retry_in)
+
+
+def _count(connection: Connection, wanted: _Wanted, now: datetime) -> None:
+    connection.execute(_counted(len(wanted)), tuple(_counts(wanted, now)))
 
 
 def _until_room(connection: Connection, quota: Quota, count: int, now: datetime) -> timedelta:
@@ -103,6 +128,17 @@ def forget(connection: Connection, quotas: Iterable[Quota]) -> None:
         )
 
 
+def used(connection: Connection, quota: Quota, now: datetime) -> Used:
+    """How much of *quota* is taken at *now*, by the same sum."""
+    [(taken, oldest)] = connection.execute(
+        "SELECT coalesce(sum(taken), 0), min(slot) FROM quota"
+        " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? AND taken > 0",
+        _around(quota, now),
+    ).fetchall()
+    frees_in = moment(_leaves(quota, oldest)) - now if taken else timedelta()
+    return Used(int(taken), frees_in)
+
+
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:
     """Add to the metric rows of *process*."""
     for name, count in counts:
@@ -123,15 +159,14 @@ def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
         )
 
 
-def _keep(connection: Connection, gap: Gap, now: datetime) -> None:
+def _keep(connection: Connection, gap: Gap, last_at: int | None, now: datetime) -> None:
     """Remember *now* as the last send under the bucket, or raise `TooSoon`.
 
     A last send that lies ahead by less than the wait still counts: callers read their clocks before
     they queue for the database. One that lies further ahead was written by a clock that has since
     stepped back, and nobody must wait for that.
     """
-    rows = connection.execute("SELECT last_at FROM gap WHERE bucket = ?", (gap.bucket,)).fetchall()
-    for (last_at,) in rows:
+    if last_at is not None:
         since = now - moment(last_at)
         if abs(since) < gap.wait:
             raise TooSoon(min(gap.wait - since, gap.wait))
@@ -144,13 +179,15 @@ def _keep(connection: Connection, gap: Gap, now: datetime) -> None:
 
 
 @lru_cache
-def _summed(count: int) -> str:
-    """One row: the sum of each of so many quotas over the slots that are asked for."""
-    one = (
+def _look(flags: int, quotas: int, gap: bool) -> str:
+    """One row: whether each flag is set, the sum of each quota over its slots, the last send."""
+    flag = "EXISTS (SELECT 1 FROM flag WHERE name = ?)"
+    taken = (
         "(SELECT coalesce(sum(taken), 0) FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ?)"
     )
-    return "SELECT " + ", ".join([one] * count)
+    last = "(SELECT last_at FROM gap WHERE bucket = ?)"
+    return "SELECT " + ", ".join([flag] * flags + [taken] * quotas + [last] * gap)
 
 
 @lru_cache
@@ -170,7 +207,11 @@ def _counts(wanted: _Wanted, now: datetime) -> Iterator[int | str]:
 
 
 def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
-    """The bucket, and the slots that count at *now*."""
+    """The bucket, and the slots that count at *now*.
+
+    Those up to one window ahead do as well: they were counted by a clock that has since stepped
+    back, or runs ahead of ours, and are not given away.
+    """
     at, span, width = micros(now), _span(quota), _width(quota)
     return quota.bucket, span, (at - span) // width, (at + span) // width
 

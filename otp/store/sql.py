@@ -25,6 +25,7 @@ from otp.store import (
     Remembered,
     Replay,
     Session,
+    Used,
     counters,
     queue,
     records,
@@ -77,10 +78,11 @@ class SqlStore(ABC):
         def work(connection: Connection) -> Verification:
             if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
                 return known.verification
-            counters.allow(connection, price, now)
+            seen = None if price is FREE else counters.look(connection, price, now)
             if resumes and (pending := self._pending(connection, verification, now)):
                 return pending
-            counters.pay(connection, price, now)
+            if seen:
+                counters.pay(connection, price, seen, now)
             self._rows.insert(connection, verification)
             replays.remember(connection, self._rows, verification, replay, now)
             return verification
@@ -115,8 +117,7 @@ class SqlStore(ABC):
             after = change(before)
             due = price if isinstance(price, Price) else price(before, after)
             if due is not FREE:
-                counters.allow(connection, due, now)
-                counters.pay(connection, due, now)
+                counters.pay(connection, due, counters.look(connection, due, now), now)
             if after != before:
                 self._rows.update(connection, before, after)
             replays.remember(connection, self._rows, after, replay, now)
@@ -127,11 +128,14 @@ class SqlStore(ABC):
     def _pending(
         self, connection: Connection, like: Verification, now: datetime
     ) -> Verification | None:
-        """The newest one of the client, number and purpose of *like* that is pending at *now*."""
+        """The newest one that is pending at *now*, of the client, number and purpose of *like*.
+
+        A test and what is no test do not stand for each other: of them, only one is ever sent.
+        """
         rows = connection.execute(
             "SELECT max(row_key) FROM verification WHERE is_pending"
-            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ?",
-            (self.lookup.index(like.phone), like.client_id, like.purpose or ""),
+            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ? AND is_test = ?",
+            (self.lookup.index(like.phone), like.client_id, like.purpose or "", like.is_test),
         ).fetchall()
         if rows[0][0] is None:
             return None
@@ -179,6 +183,9 @@ class SqlStore(ABC):
 
     def forget_counts(self, quotas: Sequence[Quota]) -> None:
         self._write(lambda connection: counters.forget(connection, quotas))
+
+    def used(self, quota: Quota, now: datetime) -> Used:
+        return self._read(lambda connection: counters.used(connection, quota, now))
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         added = list(counts)
@@ -234,7 +241,7 @@ class SqlStore(ABC):
         if keys:
             self._write(work)
 
-    # -- clients, sessions, proofs, flags ---------------------------------------------------------
+    # -- clients, sessions, flags -----------------------------------------------------------------
 
     def put_client(self, client: Client) -> None:
         self._write(lambda connection: records.put_client(connection, client))
@@ -277,9 +284,6 @@ class SqlStore(ABC):
     def end_session(self, digest: bytes) -> None:
         self._write(lambda connection: records.end_session(connection, digest))
 
-    def spend(self, jti: str, until: datetime) -> bool:
-        return self._write(lambda connection: records.spend(connection, jti, until))
-
     def put_flag(self, name: str, value: str | None) -> None:
         self._write(lambda connection: records.put_flag(connection, name, value))
 
@@ -318,7 +322,6 @@ _TOUCH: Final = (
 _EXPIRING: Final = {
     "replay": "client, key",
     "session": "digest",
-    "spent": "jti",
     "quota": "bucket, span, slot",
     "gap": "bucket",
 }

@@ -6,12 +6,15 @@ from flask import Request
 
 from otp.client import Mode, PresentedKey, Rights
 from otp.errors import Forbidden, Unauthorized
+from otp.network import Network
 from otp.service import Caller
 from otp.store import Store
 
 
-def authenticated(request: Request, store: Store) -> Caller:
-    """The caller behind `Authorization: Bearer <key>`.
+def authenticated(request: Request, store: Store, network: Network) -> Caller:
+    """The caller behind `Authorization: Bearer <key>`, who asks from *network*.
+
+    A back end is not where the person is, whose network it may name itself.
 
     Raises `Unauthorized`, the same for a missing, malformed, unknown, wrong and revoked key.
     """
@@ -28,7 +31,8 @@ def authenticated(request: Request, store: Store) -> Caller:
         credential=f"key:{key.id}",
         is_secret=key.rights is Rights.SECRET,
         is_test=key.mode is Mode.TEST,
-        policy=client.policy,
+        network=None if key.rights is Rights.SECRET else network,
+        client=client,
     )
 
 

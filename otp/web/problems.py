@@ -18,8 +18,10 @@ from otp.errors import (
     Forbidden,
     InvalidInput,
     InvalidPhoneNumber,
+    InvalidProof,
     NotFound,
     OtpError,
+    ProofSpent,
     QuotaExceeded,
     Refused,
     ReplayMismatch,
@@ -116,6 +118,15 @@ _KINDS: Final = (
         "Start a new one.",
     ),
     Kind(
+        "proof_spent",
+        410,
+        "This proof cannot be redeemed any more",
+        "A proof is redeemed once, within five minutes of the approval it tells of. This one was "
+        "redeemed before, came too late, or its verification was erased.",
+        "Start a new verification. Where an answer was lost on its way, repeat the request with "
+        "the same Idempotency-Key.",
+    ),
+    Kind(
         "body_too_large",
         413,
         "The body is too large",
@@ -150,6 +161,14 @@ _KINDS: Final = (
         "That code is not right",
         "One attempt was spent; “attempts_left” says how many there are.",
         "Look at the newest message and type its code.",
+    ),
+    Kind(
+        "invalid_proof",
+        422,
+        "This is no proof of ours",
+        "It is cut short or changed, is not signed with a key of this service, or is another kind "
+        "of token.",
+        "Pass on the “proof” of the approving check as it came.",
     ),
     Kind(
         "idempotency_mismatch",
@@ -206,12 +225,14 @@ _WORDS: Final[dict[type[OtpError], str]] = {
     Unauthorized: "unauthorized",
     Forbidden: "forbidden",
     NotFound: "not_found",
+    InvalidProof: "invalid_proof",
     ReplayMismatch: "idempotency_mismatch",
     WrongCode: "wrong_code",
     TooSoon: "too_soon",
     TooManyFailures: "too_many_failures",
     QuotaExceeded: "quota_exceeded",
     VerificationEnded: "verification_ended",
+    ProofSpent: "proof_spent",
     Unavailable: "unavailable",
 }
 

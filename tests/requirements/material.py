@@ -40,8 +40,9 @@ def started(world: ServiceWorld, number: str = NUMBER, **members: str) -> str:
 
 
 def told(answer: TestResponse) -> tuple[int, dict[str, str], bytes]:
-    """All of an answer but the name of the request."""
-    headers = {name: value for name, value in answer.headers.items() if name != "X-Request-Id"}
+    """All of an answer but the name of the request, and what is left of the caller's own limit."""
+    varying = ("X-Request-Id", "RateLimit")
+    headers = {name: value for name, value in answer.headers.items() if name not in varying}
     name = answer.headers["X-Request-Id"].encode()
     return answer.status_code, headers, answer.data.replace(name, b"")
 

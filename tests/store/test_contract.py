@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from otp.challenge import Challenge, Delivery
-from otp.errors import Flagged, NotFound, QuotaExceeded, ReplayMismatch, TooSoon, VerificationEnded
+from otp.errors import (
+    Flagged,
+    NotFound,
+    ProofSpent,
+    QuotaExceeded,
+    ReplayMismatch,
+    TooSoon,
+    VerificationEnded,
+)
 from otp.phone import Phone
 from otp.store import Gap, Price, Quota, Replay, Session, Store
 from otp.verification import Policy, Status, Verification
@@ -22,6 +30,7 @@ from tests.store.material import (
     OTHER_NUMBER,
     SECOND,
     added,
+    approved,
     guess_wrong,
     new,
     opened,
@@ -76,6 +85,7 @@ def full(store: Store) -> Verification:
         approved_by="otp_sk_live_0123",
         wrong_at=(NOW + SECOND, NOW + 2 * SECOND),
         is_test=True,
+        redeemed_at=NOW + 6 * SECOND,
     )
 
 
@@ -107,6 +117,7 @@ def test_every_field_that_a_swap_changes_is_written(store: Store) -> None:
         approved_by=None,
         wrong_at=(),
         is_test=False,
+        redeemed_at=None,
         policy=Policy(),
         purpose=None,
         locale=None,
@@ -199,6 +210,21 @@ def test_a_refused_price_keeps_a_verification_out(store: Store) -> None:
 # -- requests that come again ---------------------------------------------------------------------
 
 
+def test_a_redemption_outlives_its_process_and_a_purge_of_what_is_older(url: str) -> None:
+    before = opened(url)
+    first, second = approved(before).id, approved(before).id
+    before.swap(CLIENT, first, lambda v: v.redeem(NOW), now=NOW)
+    before.close()
+    after = opened(url)
+    after.purge(NOW, NOW + SECOND, 9)
+    with pytest.raises(ProofSpent):
+        after.swap(CLIENT, first, lambda v: v.redeem(NOW + SECOND), now=NOW + SECOND)
+    after.swap(CLIENT, second, lambda v: v.redeem(NOW + SECOND), now=NOW + SECOND)
+    found = [after.get(CLIENT, id).redeemed_at for id in (first, second)]
+    assert found == [NOW, NOW + SECOND]
+    after.close()
+
+
 def test_a_repeated_add_gets_the_first_one_and_pays_nothing(store: Store) -> None:
     once = Quota("client", "acme", 1, 60 * SECOND)
     first = store.add(new(store), now=NOW, price=Price(take=(once,)), replay=REPLAY)
@@ -282,6 +308,14 @@ def test_pending_is_the_newest_of_client_number_and_purpose(store: Store) -> Non
     assert pay is not None
     assert pay.purpose == "pay"
     assert pending(store, purpose="log-in") is None
+
+
+def test_a_test_and_what_is_none_do_not_stand_for_each_other(store: Store) -> None:
+    live = added(store)
+    assert pending(store, is_test=True) is None
+    test = added(store, is_test=True, now=NOW + SECOND)
+    assert pending(store, now=NOW + SECOND) == live
+    assert pending(store, now=NOW + SECOND, is_test=True) == test
 
 
 def test_what_time_has_ended_is_not_taken_up_again_though_nobody_wrote_it_down(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otp.errors import Flagged, QuotaExceeded, TooSoon
-from otp.store import Gap, Price, Quota, Store, Taken
+from otp.store import Gap, Price, Quota, Store, Taken, Used
 from tests.store.material import CLIENT, NOW, SECOND, added, new
 
 MINUTE = 60 * SECOND
@@ -234,6 +234,43 @@ def test_a_clock_that_steps_back_gives_no_count_away(store: Store) -> None:
     store.take([THREE] * 3, NOW)
     for back in (INSTANT, SECOND, 30 * SECOND):
         assert is_full(store, THREE, NOW - back)
+
+
+def test_a_look_says_how_much_is_taken_and_takes_nothing(store: Store) -> None:
+    assert store.used(THREE, NOW) == Used(0, timedelta())
+    store.take([THREE, THREE], NOW)
+    for _ in range(3):
+        assert store.used(THREE, NOW).taken == 2
+    store.take([THREE], NOW)
+    assert store.used(THREE, NOW + MINUTE).taken == 3
+    assert store.used(THREE, NOW + MINUTE + SECOND) == Used(0, timedelta())
+
+
+def test_a_look_says_when_the_oldest_no_longer_counts(store: Store) -> None:
+    for n in range(3):
+        store.take([THREE], NOW + n * SECOND)
+    now = NOW + 5 * SECOND
+    refused = taken_or_refused(store, THREE, now)
+    assert refused
+    assert store.used(THREE, now).frees_in == refused.retry_in
+    assert store.used(THREE, now + refused.retry_in - INSTANT).taken == 3
+    assert store.used(THREE, now + refused.retry_in).taken == 2
+
+
+def test_a_look_sees_neither_other_buckets_nor_other_windows(store: Store) -> None:
+    store.take([THREE], NOW)
+    assert store.used(Quota("phone_number", "other", 3, MINUTE), NOW).taken == 0
+    assert store.used(Quota("phone_number", "number", 3, 60 * MINUTE), NOW).taken == 0
+
+
+def test_a_look_counts_no_place_that_was_given_back(store: Store) -> None:
+    store.take([THREE], NOW)
+    store.take([THREE], NOW + 2 * SECOND)
+    now = NOW + 3 * SECOND
+    store.add(new(store), now=now, price=Price(give_back=(Taken(THREE, NOW),)))
+    used = store.used(THREE, now)
+    assert used.taken == 1
+    assert used.frees_in > MINUTE - SECOND
 
 
 # -- gaps -----------------------------------------------------------------------------------------
