@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
-from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints
 from werkzeug.exceptions import HTTPException
 
 from otp import log
@@ -19,41 +17,19 @@ from otp.verification import Verification
 from otp.web import World, body, health, problems
 from otp.web.auth import authenticated, must_be_live, must_be_secret
 from otp.web.headers import install
+from otp.web.models import (
+    IDEMPOTENCY_KEY,
+    LONGEST_KEY,
+    LONGEST_REFERENCE,
+    Check,
+    Nothing,
+    Start,
+)
 from otp.web.resource import resource, seconds
 
 _LISTED: Final = 20
-_LONGEST_REFERENCE: Final = 64
-_IDEMPOTENCY_KEY: Final = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\uffff]|\\["\\])+"|[!#-\[\]-~]+')
-_LONGEST_KEY: Final = 255
 
 _log = log.get("otp.api")
-
-# An address type alone would take numbers: true is 0.0.0.1.
-Address = Annotated[IPvAnyAddress, BeforeValidator(body.text_without("%"))]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_REFERENCE)]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
-
-
-class Start(body.Members):
-    phone_number: Annotated[str, StringConstraints(max_length=64)]
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
-    channel: Literal["sms"] = "sms"
-    purpose: Word | None = None
-    locale: Annotated[str, StringConstraints(max_length=35)] | None = None
-    nonce: Annotated[str, StringConstraints(max_length=200)] | None = None
-    reference: Reference | None = None
-    client_ip: Address | None = None
-    device: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-
-
-class Check(body.Members):
-    code: Annotated[str, StringConstraints(max_length=64)]
-    purpose: Word | None = None
-    client_ip: Address | None = None
-
-
-class Nothing(body.Members):
-    """For requests that need no body: none, or an empty object."""
 
 
 def create_api(world: World) -> Flask:
@@ -107,7 +83,7 @@ def _add_verifications(app: Flask, world: World) -> None:
         reference = request.args.get("reference", "")
         if not reference:
             raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
-        if len(reference) > _LONGEST_REFERENCE:
+        if len(reference) > LONGEST_REFERENCE:
             raise InvalidInput(Issue("/reference", "too_long", "No reference is that long."))
         found = service.by_reference(caller.client_id, reference, _LISTED)
         return _json({"data": [resource(v, now()) for v in found]}, HTTPStatus.OK)
@@ -179,7 +155,7 @@ def _replay(world: World, caller: Caller, raw: bytes) -> Replay | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if len(key) > _LONGEST_KEY or not _IDEMPOTENCY_KEY.fullmatch(key):
+    if len(key) > LONGEST_KEY or not IDEMPOTENCY_KEY.fullmatch(key):
         raise problems.MalformedBody
     mac = world.store.lookup.mac
     return Replay(
