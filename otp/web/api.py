@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -14,7 +14,8 @@ from otp.errors import InvalidInput, Issue, OtpError
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
-from otp.web import World, body, health, problems
+from otp.web import World, body, health, openapi, problems
+from otp.web.answers import LISTED, Approval, Listing, Resumed
 from otp.web.auth import authenticated, must_be_live, must_be_secret
 from otp.web.headers import install
 from otp.web.models import (
@@ -26,8 +27,6 @@ from otp.web.models import (
     Start,
 )
 from otp.web.resource import resource, seconds
-
-_LISTED: Final = 20
 
 _log = log.get("otp.api")
 
@@ -41,6 +40,7 @@ def create_api(world: World) -> Flask:
     app.register_error_handler(Exception, lambda error: _refusal(world, error))
     _add_verifications(app, world)
     health.add(app, world)
+    openapi.add(app, world)
 
     @app.get("/.well-known/jwks.json")
     def jwks() -> Response:
@@ -70,7 +70,7 @@ def _add_verifications(app: Flask, world: World) -> None:
         )
         answer = resource(started.verification, now())
         if started.resumed:
-            return _json(answer | {"resumed": True}, HTTPStatus.OK)
+            return _json({**answer, **Resumed(resumed=True)}, HTTPStatus.OK)
         created = _json(answer, HTTPStatus.CREATED)
         created.headers["Location"] = f"/v1/verifications/{started.verification.id}"
         return created
@@ -85,8 +85,8 @@ def _add_verifications(app: Flask, world: World) -> None:
             raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
         if len(reference) > LONGEST_REFERENCE:
             raise InvalidInput(Issue("/reference", "too_long", "No reference is that long."))
-        found = service.by_reference(caller.client_id, reference, _LISTED)
-        return _json({"data": [resource(v, now()) for v in found]}, HTTPStatus.OK)
+        found = service.by_reference(caller.client_id, reference, LISTED)
+        return _json(Listing(data=[resource(v, now()) for v in found]), HTTPStatus.OK)
 
     @app.get("/v1/verifications/<id>")
     def read(id: str) -> Response:
@@ -104,7 +104,7 @@ def _add_verifications(app: Flask, world: World) -> None:
         v = service.check(
             caller, id, asked.code, purpose=asked.purpose, replay=_replay(world, caller, raw)
         )
-        return _json(resource(v, now()) | _proven(world, caller, v), HTTPStatus.OK)
+        return _json({**resource(v, now()), **_proven(world, caller, v)}, HTTPStatus.OK)
 
     @app.post("/v1/verifications/<id>/resend")
     def resend(id: str) -> Response:
@@ -123,14 +123,16 @@ def _add_verifications(app: Flask, world: World) -> None:
         return _json(resource(v, now()), HTTPStatus.OK)
 
 
-def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
+def _proven(world: World, caller: Caller, v: Verification) -> Approval:
     """What an approval answers besides the resource, for as long as it may be told again."""
     now = world.clock()
     if not v.answers_again(now) or v.approved_by != caller.credential:
         return {}
     proof = world.prover.issue(v)
-    out = {"proof": proof.token, "proof_expires_in": seconds(proof.expires_at - now)}
-    return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})
+    out = Approval(proof=proof.token, proof_expires_in=seconds(proof.expires_at - now))
+    if caller.is_secret:
+        out["phone_number"] = v.phone.e164
+    return out
 
 
 def _caller(world: World) -> Caller:
@@ -164,7 +166,7 @@ def _replay(world: World, caller: Caller, raw: bytes) -> Replay | None:
     )
 
 
-def _json(value: dict[str, Any], status: HTTPStatus) -> Response:
+def _json(value: Mapping[str, object], status: HTTPStatus) -> Response:
     return Response(json.dumps(value), status=status, content_type="application/json")
 
 

@@ -69,3 +69,8 @@ class Check(body.Members):
 
 class Nothing(body.Members):
     """For requests that need no body: none, or an empty object."""
+
+
+class Redeem(body.Members):
+    proof: str
+    """The JWT that the approving check answered."""
