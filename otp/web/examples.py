@@ -17,13 +17,12 @@ from otp.web.body import Members
 from otp.web.resource import resource
 
 _NOW: Final = datetime(2026, 11, 22, 8, 39, 27, tzinfo=UTC)
-_NUMBER: Final = "+919876543210"
 _REQUEST_ID: Final = "qkzvhwmtbdrnaxpjfyce"
 
 _STARTED: Final = Verification.start(
     id="ver_0f3a9c5e8b7d41d2a6c3e5f70912b4d8",
     client_id="cli_5d0c7f2a9b8e4136a1d4c7e8f0b3a692",
-    phone=Phone.of(_NUMBER),
+    phone=Phone.of(models.NUMBER),
     policy=Policy(),
     support_code="K7QF-2M9D",
     now=_NOW,
@@ -40,8 +39,8 @@ IDEMPOTENCY_KEY: Final = "f4a1c3de-8b5e-4c0e-9a76-3f1d7c2b5e90"
 REFERENCE: Final = "order-7"
 
 BODIES: Final[Mapping[type[Members], Mapping[str, object]]] = {
-    models.Start: {"phone_number": _NUMBER, "purpose": "sign-in", "reference": REFERENCE},
-    models.Check: {"code": "482913"},
+    models.Start: {"phone_number": models.NUMBER, "purpose": "sign-in", "reference": REFERENCE},
+    models.Check: {"code": models.CODE},
     models.Nothing: {},
     models.Redeem: {"proof": "header.claims.signature"},
 }
@@ -77,7 +76,7 @@ _SUCCESSES: Final[Mapping[tuple[str, int], Mapping[str, object]]] = {
     ("checkCode", 200): {
         **resource(_APPROVED, _NOW),
         **answers.Approval(
-            proof="header.claims.signature", proof_expires_in=300, phone_number=_NUMBER
+            proof="header.claims.signature", proof_expires_in=300, phone_number=models.NUMBER
         ),
     },
     ("resendCode", 202): {**resource(_STARTED.resend(_LATER), _LATER)},

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, IPvAnyAddress, StringConstraints, WithJsonSchema
 
 from otp.web import body
+
+NUMBER: Final = "+919876543210"
+CODE: Final = "482913"
+"""Examples."""
 
 LONGEST_REFERENCE: Final = 64
 LONGEST_KEY: Final = 255
@@ -28,7 +32,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 
 
 class Start(body.Members):
-    phone_number: Annotated[str, StringConstraints(max_length=64)]
+    phone_number: Annotated[str, StringConstraints(max_length=64), Field(examples=[NUMBER])]
     """In international form (`+919876543210`), or as it is dialled in `region`."""
 
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
@@ -57,7 +61,7 @@ class Start(body.Members):
 
 
 class Check(body.Members):
-    code: Annotated[str, StringConstraints(max_length=64)]
+    code: Annotated[str, StringConstraints(max_length=64), Field(examples=[CODE])]
     """The digits as the person typed them; spaces and dashes do no harm."""
 
     purpose: Word | None = None
