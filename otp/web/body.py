@@ -44,7 +44,9 @@ def text_without(mark: str) -> Callable[[object], str]:
 class Members(BaseModel):
     """What a request may hold. Unknown members are refused, and no type is guessed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
 
 def read(request: Request) -> bytes:
