@@ -8,8 +8,9 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from otp import log
 from otp.errors import InvalidInput, Issue, OtpError, Unauthorized
@@ -40,9 +41,17 @@ _STATUS_LINES: Final = {status: f"{status.value} {status.phrase.upper()}" for st
 _log = log.get("otp.api")
 
 
+class _Api(Flask):
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Routes by method and path alone: no route here asks for a host, and none redirects."""
+        if request is None:
+            return None
+        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
+
+
 def create_api(world: World) -> Flask:
     """The Flask application of the machine doors; the pages are another one beside it."""
-    app = Flask("otp.web.api", static_folder=None)
+    app = _Api("otp.web.api", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     install(app, world)
