@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 _HEALTH = {"healthz", "readyz"}
-_MACHINE_DOORS = {"v1", ".well-known", "receipts", "metrics"} | _HEALTH
+_MACHINE_DOORS = {"v1", ".well-known", "receipts", "metrics", "openapi.json"} | _HEALTH
 
 
 def now() -> datetime:

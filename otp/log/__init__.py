@@ -23,7 +23,9 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 from otp.log.scrub import Scrubber
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
+_encoded: Final = json_.JSONEncoder(ensure_ascii=False).encode
 _LEVELS: Final = {"exception": "error", "warn": "warning"}
+_SECONDS: Final = len("2026-11-24T08:39:27Z")
 _LOST: Final = {"level": "error", "event": "a log event could not be written"}
 
 bound = structlog.contextvars.bound_contextvars
@@ -43,11 +45,13 @@ def configure(*, json: bool, secrets: Iterable[str], stream: TextIO) -> None:
     """
     readable = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     render: list[Processor] = [_as_json] if json else [_with_indented_traceback, readable]
-    last: list[Processor] = [
+    traces: list[Processor] = [
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+    ]
+    last: list[Processor] = [
         Scrubber(secrets),
-        structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
         _in_order,
         *render,
     ]
@@ -58,14 +62,14 @@ def configure(*, json: bool, secrets: Iterable[str], stream: TextIO) -> None:
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(),
         ],
-        processors=[ProcessorFormatter.remove_processors_meta, *last],
+        processors=[ProcessorFormatter.remove_processors_meta, *traces, *last],
     )
     handler = _Handler(stream)
     handler.setFormatter(formatter)
     _only(handler)
     # Our own events do not go by way of the standard library, which costs more than all the rest.
     global _written
-    _written = _Writer(handler, last).write
+    _written = _Writer(handler, traces, last).write
 
 
 def _through(logger: WrappedLogger, name: str, event: EventDict) -> NoReturn:
@@ -84,9 +88,12 @@ structlog.configure(
 class _Writer:
     """Writes our own events, as *handler* does those of libraries; whole lines, one at a time."""
 
-    def __init__(self, handler: _Handler, processors: Sequence[Processor]) -> None:
+    def __init__(
+        self, handler: _Handler, traces: Sequence[Processor], last: Sequence[Processor]
+    ) -> None:
         self._handler = handler
-        self._processors = processors
+        self._plain = (*last,)
+        self._with_trace = (*traces, *last)
 
     def write(self, logger: WrappedLogger, name: str, event: EventDict) -> None:
         handler = self._handler
@@ -94,7 +101,8 @@ class _Writer:
             event["level"] = _LEVELS.get(name, name)
             event["logger"] = logger
             line: Any = event
-            for process in self._processors:
+            with_trace = "exc_info" in event or "stack_info" in event
+            for process in self._with_trace if with_trace else self._plain:
                 line = process(logger, name, line)
             with handler.lock or nullcontext():
                 handler.stream.write(f"{line}{handler.terminator}")
@@ -147,12 +155,13 @@ def _only(handler: logging.Handler) -> None:
 
 
 def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    event["timestamp"] = event["timestamp"][:23] + "Z"  # milliseconds
+    stamp = event["timestamp"]  # at a whole second it has no fraction
+    event["timestamp"] = f"{stamp[:23]}Z" if len(stamp) > _SECONDS else f"{stamp[:-1]}.000Z"
     return {key: event[key] for key in _FIRST if key in event} | dict(event)
 
 
 def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    return json_.dumps(event, ensure_ascii=False)
+    return _encoded(event)
 
 
 def _with_indented_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from otp.challenge import Challenge
 from otp.client import ApiKey, Client
@@ -27,8 +27,7 @@ Change = Callable[[Verification], Verification]
 """Pure, and short: it runs while a row or the file is locked, and may run again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """At most *limit* in any *window*, counted under *bucket* (a keyed name, never a number).
 
     *name* is its public word. Counts are kept in sixtieths of the window and all that overlap it

@@ -124,7 +124,8 @@ def forget(connection: Connection, quotas: Iterable[Quota]) -> None:
     """Set the counts of *quotas* back to nothing."""
     for quota in quotas:
         connection.execute(
-            "DELETE FROM quota WHERE bucket = ? AND span = ?", (quota.bucket, _span(quota))
+            "DELETE FROM quota WHERE bucket = ? AND span = ?",
+            (quota.bucket, _measure(quota.window)[0]),
         )
 
 
@@ -152,10 +153,11 @@ def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]
 def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
     for taken in sorted(given, key=lambda taken: _order(taken.quota)):
         quota = taken.quota
+        span, width = _measure(quota.window)
         connection.execute(
             "UPDATE quota SET taken = taken - 1"
             " WHERE bucket = ? AND span = ? AND slot = ? AND taken > 0",
-            (quota.bucket, _span(quota), micros(taken.at) // _width(quota)),
+            (quota.bucket, span, micros(taken.at) // width),
         )
 
 
@@ -202,8 +204,9 @@ def _counted(count: int) -> str:
 def _counts(wanted: _Wanted, now: datetime) -> Iterator[int | str]:
     at = micros(now)
     for quota, count in wanted:
-        slot = at // _width(quota)
-        yield from (quota.bucket, _span(quota), slot, count, _leaves(quota, slot))
+        span, width = _measure(quota.window)
+        slot = at // width
+        yield from (quota.bucket, span, slot, count, (slot + 1) * width + span)
 
 
 def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
@@ -212,7 +215,8 @@ def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
     Those up to one window ahead do as well: they were counted by a clock that has since stepped
     back, or runs ahead of ours, and are not given away.
     """
-    at, span, width = micros(now), _span(quota), _width(quota)
+    at = micros(now)
+    span, width = _measure(quota.window)
     return quota.bucket, span, (at - span) // width, (at + span) // width
 
 
@@ -220,15 +224,17 @@ def _order(quota: Quota) -> tuple[str, timedelta]:
     return quota.bucket, quota.window
 
 
-def _span(quota: Quota) -> int:
-    return quota.window // _MICROSECOND
+@lru_cache
+def _measure(window: timedelta) -> tuple[int, int]:
+    """The length of a window and of its slots, in microseconds.
 
-
-def _width(quota: Quota) -> int:
-    """The length of a slot. A window that is not sixty whole microseconds long has a few more."""
-    return max(_span(quota) // _SLOTS, 1)
+    A window that is not sixty whole microseconds long has a few more slots.
+    """
+    span = window // _MICROSECOND
+    return span, max(span // _SLOTS, 1)
 
 
 def _leaves(quota: Quota, slot: int) -> int:
     """When the last of *slot* is no longer within the window."""
-    return (slot + 1) * _width(quota) + _span(quota)
+    span, width = _measure(quota.window)
+    return (slot + 1) * width + span

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from otp.client import ApiKey, Client, Mode, Rights, TestNumber
 from otp.keys import KEY_BYTES, Keyring, Lookup, TokenBytes, Unsealable
@@ -110,7 +110,13 @@ def key_and_client(connection: Connection, key_id: str) -> tuple[ApiKey, Client]
         " FROM api_key AS k JOIN client AS c ON c.id = k.client WHERE k.id = ?",
         (key_id,),
     ).fetchall()
-    return (_api_key(*rows[0][:7]), _client(*rows[0][7:])) if rows else None
+    return _key_and_client(rows[0]) if rows else None
+
+
+# What was just read is looked at anew each time, so a revoked key is revoked; what it means is not.
+@lru_cache(maxsize=256)
+def _key_and_client(row: tuple[Any, ...]) -> tuple[ApiKey, Client]:
+    return _api_key(*row[:7]), _client(*row[7:])
 
 
 def keys(connection: Connection, client_id: str) -> list[ApiKey]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from flask import Flask, Response, g, request
-from pydantic import BeforeValidator, IPvAnyAddress, StringConstraints
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from otp import log
 from otp.errors import InvalidInput, Issue, OtpError, Unauthorized
@@ -19,57 +18,40 @@ from otp.network import Network
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
-from otp.web import World, body, floods, health, problems
+from otp.web import World, body, floods, health, openapi, problems
+from otp.web.answers import LISTED, Approval, Listing, Resumed
 from otp.web.auth import must_be_secret
 from otp.web.headers import install
+from otp.web.models import (
+    IDEMPOTENCY_KEY,
+    LONGEST_KEY,
+    LONGEST_REFERENCE,
+    Check,
+    Nothing,
+    Redeem,
+    Start,
+)
 from otp.web.resource import resource, seconds
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _STATUS_LINES: Final = {status: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}
-_LISTED: Final = 20
-_LONGEST_REFERENCE: Final = 64
-_IDEMPOTENCY_KEY: Final = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\uffff]|\\["\\])+"|[!#-\[\]-~]+')
-_LONGEST_KEY: Final = 255
 
 _log = log.get("otp.api")
 
-# An address type alone would take numbers: true is 0.0.0.1.
-Address = Annotated[IPvAnyAddress, BeforeValidator(body.text_without("%"))]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_REFERENCE)]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 
-
-class Start(body.Members):
-    phone_number: Annotated[str, StringConstraints(max_length=64)]
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
-    channel: Literal["sms"] = "sms"
-    purpose: Word | None = None
-    locale: Annotated[str, StringConstraints(max_length=35)] | None = None
-    nonce: Annotated[str, StringConstraints(max_length=200)] | None = None
-    reference: Reference | None = None
-    client_ip: Address | None = None
-    device: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-
-
-class Check(body.Members):
-    code: Annotated[str, StringConstraints(max_length=64)]
-    purpose: Word | None = None
-    client_ip: Address | None = None
-
-
-class Nothing(body.Members):
-    """For requests that need no body: none, or an empty object."""
-
-
-class Redeem(body.Members):
-    proof: str
+class _Api(Flask):
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Routes by method and path alone: no route here asks for a host, and none redirects."""
+        if request is None:
+            return None
+        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
 
 
 def create_api(world: World) -> Flask:
     """The Flask application of the machine doors; the pages are another one beside it."""
-    app = Flask("otp.web.api", static_folder=None)
+    app = _Api("otp.web.api", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     install(app, world)
@@ -78,6 +60,7 @@ def create_api(world: World) -> Flask:
     _add_verifications(app, world)
     _add_proofs(app, world)
     health.add(app, world)
+    openapi.add(app, world)
     return app
 
 
@@ -104,7 +87,7 @@ def _add_verifications(app: Flask, world: World) -> None:
         )
         answer = resource(started.verification, now())
         if started.resumed:
-            return _json(answer | {"resumed": True}, HTTPStatus.OK)
+            return _json({**answer, **Resumed(resumed=True)}, HTTPStatus.OK)
         created = _json(answer, HTTPStatus.CREATED)
         created.headers["Location"] = f"/v1/verifications/{started.verification.id}"
         return created
@@ -116,10 +99,10 @@ def _add_verifications(app: Flask, world: World) -> None:
         reference = request.args.get("reference", "")
         if not reference:
             raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
-        if len(reference) > _LONGEST_REFERENCE:
+        if len(reference) > LONGEST_REFERENCE:
             raise InvalidInput(Issue("/reference", "too_long", "No reference is that long."))
-        found = service.by_reference(caller.client_id, reference, _LISTED)
-        return _json({"data": [resource(v, now()) for v in found]}, HTTPStatus.OK)
+        found = service.by_reference(caller.client_id, reference, LISTED)
+        return _json(Listing(data=[resource(v, now()) for v in found]), HTTPStatus.OK)
 
     @app.get("/v1/verifications/<id>")
     def read(id: str) -> Response:
@@ -135,7 +118,7 @@ def _add_verifications(app: Flask, world: World) -> None:
         v = service.check(
             caller, id, asked.code, purpose=asked.purpose, replay=_replay(world, caller, raw)
         )
-        return _json(resource(v, now()) | _proven(world, caller, v), HTTPStatus.OK)
+        return _json({**resource(v, now()), **_proven(world, caller, v)}, HTTPStatus.OK)
 
     @app.post("/v1/verifications/<id>/resend")
     def resend(id: str) -> Response:
@@ -166,14 +149,16 @@ def _add_proofs(app: Flask, world: World) -> None:
         return _json(proof.claims, HTTPStatus.OK)
 
 
-def _proven(world: World, caller: Caller, v: Verification) -> dict[str, Any]:
+def _proven(world: World, caller: Caller, v: Verification) -> Approval:
     """What an approval answers besides the resource, for as long as it may be told again."""
     now = world.clock()
     if not v.answers_again(now) or v.approved_by != caller.credential or not v.phone:
         return {}  # or the number cannot be read any more, and so nothing can be said of it
     proof = world.prover.issue(v)
-    out = {"proof": proof.token, "proof_expires_in": seconds(proof.expires_at - now)}
-    return out | ({"phone_number": v.phone.e164} if caller.is_secret else {})
+    out = Approval(proof=proof.token, proof_expires_in=seconds(proof.expires_at - now))
+    if caller.is_secret:
+        out["phone_number"] = v.phone.e164
+    return out
 
 
 def _caller() -> Caller:
@@ -200,7 +185,7 @@ def _replay(world: World, caller: Caller, raw: bytes) -> Replay | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if len(key) > _LONGEST_KEY or not _IDEMPOTENCY_KEY.fullmatch(key):
+    if len(key) > LONGEST_KEY or not IDEMPOTENCY_KEY.fullmatch(key):
         raise problems.MalformedBody
     mac = world.store.lookup.mac
     return Replay(
@@ -217,7 +202,7 @@ class _Answer(Response):
         return () if environ["REQUEST_METHOD"] == "HEAD" else self.response  # type: ignore[return-value]
 
 
-def _json(value: dict[str, Any], status: HTTPStatus) -> Response:
+def _json(value: Mapping[str, object], status: HTTPStatus) -> Response:
     body = json.dumps(value).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     return _Answer([body], status=_STATUS_LINES[status], headers=headers)

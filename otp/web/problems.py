@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
@@ -33,7 +33,10 @@ from otp.errors import (
     Wait,
     WrongCode,
 )
+from otp.web.answers import Extensions, Problem
 from otp.web.resource import resource, seconds, timestamp
+
+CONTENT_TYPE: Final = "application/problem+json"
 
 
 class MalformedBody(OtpError):
@@ -42,13 +45,18 @@ class MalformedBody(OtpError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One machine word, its status, and what it means to people and to developers."""
+    """One machine word, its status, and what it means to people and to developers.
+
+    *members* are the extensions that always come with it, *at_times* those that may.
+    """
 
     word: str
     status: int
     title: str
     meaning: str
     advice: str
+    members: tuple[str, ...] = ()
+    at_times: tuple[str, ...] = ()
 
 
 _KINDS: Final = (
@@ -86,6 +94,7 @@ _KINDS: Final = (
         "Please show that you are a person",
         "Too many requests came from where you are, so one more step is asked for.",
         "Open the address in “challenge_url” in a browser, then try again.",
+        members=("challenge_url",),
     ),
     Kind(
         "not_found",
@@ -116,6 +125,7 @@ _KINDS: Final = (
         "It was approved, canceled or failed, its time or its attempts ran out; “verification_"
         "status” says which. What is submitted to it is not looked at any more.",
         "Start a new one.",
+        members=("verification_status", "ended_at", "verification"),
     ),
     Kind(
         "proof_spent",
@@ -125,6 +135,7 @@ _KINDS: Final = (
         "redeemed before, came too late, or its verification was erased.",
         "Start a new verification. Where an answer was lost on its way, repeat the request with "
         "the same Idempotency-Key.",
+        at_times=("verification",),
     ),
     Kind(
         "body_too_large",
@@ -146,6 +157,7 @@ _KINDS: Final = (
         "A value cannot be used",
         "“errors” names each member that is missing, unknown, or has a value that cannot be used.",
         "Mend them and send the request again. Nothing was spent.",
+        members=("errors",),
     ),
     Kind(
         "invalid_phone_number",
@@ -154,6 +166,7 @@ _KINDS: Final = (
         "“reason” says why: not_a_number, too_short, too_long, not_mobile, country_not_served, "
         "blocked, or not_a_test_number for a test key.",
         "Check the number, its country code first.",
+        members=("reason", "errors"),
     ),
     Kind(
         "wrong_code",
@@ -161,6 +174,7 @@ _KINDS: Final = (
         "That code is not right",
         "One attempt was spent; “attempts_left” says how many there are.",
         "Look at the newest message and type its code.",
+        members=("attempts_left", "verification"),
     ),
     Kind(
         "invalid_proof",
@@ -183,6 +197,8 @@ _KINDS: Final = (
         "A message was sent a moment ago",
         "Between two messages to a number lies a wait, whoever asks for them.",
         "Come back after “retry_in” seconds.",
+        members=("retry_in",),
+        at_times=("verification",),
     ),
     Kind(
         "too_many_failures",
@@ -191,6 +207,8 @@ _KINDS: Final = (
         "So many wrong codes came for this number that it is closed for a while; the right code is "
         "refused as well.",
         "Come back after “retry_in” seconds.",
+        members=("retry_in",),
+        at_times=("verification",),
     ),
     Kind(
         "quota_exceeded",
@@ -199,6 +217,8 @@ _KINDS: Final = (
         "“quota” names it: phone_number, address, prefix, country, client, or verification for the "
         "messages of one verification.",
         "Come back after “retry_in” seconds.",
+        members=("quota", "retry_in"),
+        at_times=("verification",),
     ),
     Kind(
         "internal",
@@ -213,6 +233,8 @@ _KINDS: Final = (
         "Not available right now",
         "The service cannot do this safely at the moment, so it refuses rather than guesses.",
         "Try again after “retry_in” seconds.",
+        members=("retry_in",),
+        at_times=("reason",),
     ),
 )
 
@@ -282,8 +304,27 @@ def problem(
     error: Exception, *, public_url: str, request_id: str, now: datetime, tell_reason: bool
 ) -> Response:
     """The problem as `application/problem+json`. *tell_reason*: the caller holds a secret key."""
-    kind = kind_of(error)
-    members = _extensions(error, now, tell_reason) | {
+    said = members(
+        error, public_url=public_url, request_id=request_id, now=now, tell_reason=tell_reason
+    )
+    return Response(
+        json.dumps(said),
+        status=kind_of(error).status,
+        headers=headers(error),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def members(
+    error: Exception, *, public_url: str, request_id: str, now: datetime, tell_reason: bool
+) -> dict[str, object]:
+    """What the body of the problem holds."""
+    standard = standard_members(kind_of(error), public_url=public_url, request_id=request_id)
+    return {**_extensions(error, now, tell_reason), **standard}
+
+
+def standard_members(kind: Kind, *, public_url: str, request_id: str) -> Problem:
+    return {
         "type": f"{public_url}/problems/{kind.word}",
         "title": kind.title,
         "status": kind.status,
@@ -291,16 +332,10 @@ def problem(
         "error": kind.word,
         "request_id": request_id,
     }
-    return Response(
-        json.dumps(members),
-        status=kind.status,
-        headers=headers(error),
-        content_type="application/problem+json",
-    )
 
 
-def _extensions(error: Exception, now: datetime, tell_reason: bool) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+def _extensions(error: Exception, now: datetime, tell_reason: bool) -> Extensions:
+    out: Extensions = {}
     if (wait := retry_in(error)) is not None:
         out["retry_in"] = wait
     if isinstance(error, InvalidPhoneNumber):
@@ -315,7 +350,7 @@ def _extensions(error: Exception, now: datetime, tell_reason: bool) -> dict[str,
     if isinstance(error, WrongCode):
         out["attempts_left"] = error.verification.attempts_left
     if isinstance(error, VerificationEnded) and error.verification.ended_at:
-        out["verification_status"] = error.verification.status.value
+        out["verification_status"] = error.verification.status
         out["ended_at"] = timestamp(error.verification.ended_at)
     if isinstance(error, Refused) and error.verification:
         out["verification"] = resource(error.verification, now)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
 
 from otp.verification import Verification
+from otp.web.answers import Resource
 
 
-def resource(v: Verification, now: datetime) -> dict[str, Any]:
+def resource(v: Verification, now: datetime) -> Resource:
     """The public resource of *v* as it stands at *now*. Holds no full number, and no code."""
     newest = v.newest
     resend_at = v.resend_at if v.is_pending else None
     return {
         "id": v.id,
-        "status": v.status.value,
+        "status": v.status,
         "phone_number_masked": v.phone.masked,
         "channel": newest.channel.value,
         "purpose": v.purpose,
@@ -42,6 +43,7 @@ def seconds(span: timedelta) -> int:
     return max(math.ceil(span.total_seconds()), 0)
 
 
+@lru_cache(maxsize=256)
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
