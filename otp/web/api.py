@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -42,6 +42,12 @@ _log = log.get("otp.api")
 
 
 class _Api(Flask):
+    """Flask without what no request of a machine needs, and every one would pay for."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view here is a coroutine."""
+        return func
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Routes by method and path alone: no route here asks for a host, and none redirects."""
         if request is None:
