@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from otp import log, message, passcode, rehearsal
+from otp.budget import BudgetAlarm
 from otp.challenge import Challenge
 from otp.client import Client, Mode, TestNumber, mode_of, plain_id
 from otp.errors import (
@@ -36,10 +37,10 @@ from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
 from otp.proof import Statement
-from otp.quotas import Quotas, refusal
+from otp.quotas import BUDGET, Quotas, refusal
 from otp.rehearsal import Rehearsal
 from otp.settings import Settings
-from otp.store import Price, Replay, Store
+from otp.store import Price, Quota, Replay, Store
 from otp.store.flags import PAUSED
 from otp.verification import Policy, Verification
 
@@ -94,6 +95,7 @@ class Service:
         self._randbelow = randbelow
         self._wake = wake
         self._quotas = Quotas(settings, store.lookup)
+        self._budget = BudgetAlarm(store, self._quotas.budget())
         self._rehearsal = Rehearsal(keyring)
         self._template = settings.template
 
@@ -143,6 +145,7 @@ class Service:
             if added.id == verification.id:
                 self._wake()
                 _say("started", added)
+                self._budget.look(now)
                 return Started(added, resumed=False)
             if replay and (known := self._store.replayed(caller.client_id, replay)):
                 return Started(known.verification.at(now), resumed=known.outcome == "resumed")
@@ -235,6 +238,12 @@ class Service:
         """The client's own verifications under its own reference, newest first."""
         now = self._clock()
         return [v.at(now) for v in self._store.by_reference(client_id, reference, limit)]
+
+    def counts(self, phone: Phone) -> list[tuple[Quota, int]]:
+        """What is counted against a number now: each limit, and how much of it is used."""
+        now = self._clock()
+        quotas = self._quotas.of_number(phone, sends=True)
+        return [(quota, self._store.used(quota, now).taken) for quota in quotas]
 
     def unlock(self, phone: Phone, *, sends: bool = False) -> None:
         """Forgive a number its wrong codes; with *sends*, its messages too. For operators."""
@@ -346,12 +355,15 @@ class Service:
             raise self._refused(error, self.get(caller.client_id, id)) from None
         self._wake()
         _say("resent", v)
+        self._budget.look(now)
         return v
 
     def _refused(self, error: Flagged | QuotaExceeded, v: Verification | None) -> OtpError:
         """What a send that was refused by a flag or a limit is told; the log keeps the limit."""
         if isinstance(error, QuotaExceeded):
             _log.warning("limit_hit", limit=error.quota)
+            if error.quota == BUDGET:
+                self._budget.look(self._clock(), at_once=True)
             return refusal(error, v)
         if error.name == PAUSED:
             return Unavailable("paused", timedelta(minutes=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import click
@@ -15,6 +15,12 @@ from otp.store.flags import blocked_flag
 from otp.verification import Verification
 
 _SHOWN: Final = 20
+_COUNTED: Final = {
+    "wrong": "wrong codes",
+    "sends": "messages without an approval",
+    "total": "messages",
+}
+"""What the last word of a limit's name counts."""
 
 
 @click.group()
@@ -36,8 +42,13 @@ def show(setup: Setup, number: str) -> None:
         found = any_number(parts, number)
         blocked = store.flag(blocked_flag(store.lookup, found))
         names = {client.id: client.name for client in store.clients()}
+        counted = parts.world.service.counts(found)
         happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
+    for quota, taken in counted:
+        if taken:
+            what = _COUNTED[quota.bucket.rpartition(":")[2]]
+            click.echo(f"  {what}: {taken} of {quota.limit} in {_span(quota.window)}")
     for v in happened:
         click.echo("\n".join(_told(v, names.get(plain_id(v.client_id), v.client_id))))
     if not happened:
@@ -116,6 +127,11 @@ def _told_message(challenge: Challenge) -> str:
         f"{_time(challenge.updated_at)}  message {challenge.number}  {challenge.delivery}"
         f"  {challenge.route or '-'}  {challenge.reason or '-'}"
     )
+
+
+def _span(window: timedelta) -> str:
+    hours = window // timedelta(hours=1)
+    return f"{hours} h" if hours else f"{window // timedelta(minutes=1)} min"
 
 
 def _time(at: datetime) -> str:
