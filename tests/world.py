@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -78,7 +79,14 @@ def code_in(text: str) -> str:
 class ServiceWorld:
     """The service on a real SQLite file, with a clock to turn and a gateway to read."""
 
-    def __init__(self, folder: Path, *, provider: FakeProvider | None = None, **env: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        provider: FakeProvider | None = None,
+        logs: TextIO = sys.stdout,
+        **env: str,
+    ) -> None:
         self.folder = folder
         self.clock = FakeClock()
         self.provider = provider or FakeProvider()
@@ -91,7 +99,7 @@ class ServiceWorld:
                 **env,
             }
         )
-        self.parts = assemble(self.settings, clock=self.clock, route=[self.provider])
+        self.parts = assemble(self.settings, clock=self.clock, logs=logs, route=[self.provider])
         self.store = self.parts.world.store
         self.service = self.parts.world.service
         self.sender = self.parts.sender

@@ -80,7 +80,7 @@ def _add_verifications(app: Flask, world: World) -> None:
         caller = _caller(world)
         must_be_secret(caller)
         must_be_live(caller)
-        reference = request.args.get("reference", "")
+        reference = body.parameter(request, "reference")
         if not reference:
             raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
         if len(reference) > LONGEST_REFERENCE:
