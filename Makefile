@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format docs lock clean
+.PHONY: help install run test lint bench format docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ lint: .venv/installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: .venv/installed ## pairs of start and check a second, beside a bare Flask (ARGS=--quick)
+	@$(BIN)/python -m bench $(ARGS)
 
 format: .venv/installed-dev ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .

@@ -22,6 +22,7 @@ from flask import Flask
 from flask.helpers import get_load_dotenv
 
 from otp import commands, demo, log
+from otp.floods import open_floods
 from otp.keys import Keyring
 from otp.proof import Prover
 from otp.providers import Provider
@@ -81,10 +82,11 @@ def assemble(
     show: Callable[[str], None] = print,
     logs: TextIO = sys.stdout,
     route: Sequence[Provider] | None = None,
+    alone: bool = False,
 ) -> Parts:
     """Open the store, bring its schema up to date, and put the rooms together.
 
-    *route* stands in for the settings' own in tests.
+    *route* stands in for the settings' own in tests. *alone*: no other process serves.
     """
     log.configure(json=not settings.demo, secrets=settings.secrets, stream=logs)
     keyring = Keyring(settings.secret_keys, secrets.token_bytes)
@@ -123,6 +125,7 @@ def assemble(
         store=store,
         service=service,
         prover=Prover(keyring, store.lookup, settings.public_url),
+        floods=open_floods(settings, store, clock, alone=alone),
         clock=clock,
         token_bytes=secrets.token_bytes,
     )
@@ -151,14 +154,19 @@ def wsgi_app(parts: Parts) -> Flask:
     return pages
 
 
-def serve() -> Flask:
+def serve(*, alone: bool = False) -> Flask:
     """What a WSGI server calls once in each of its workers; the sender runs until they end."""
-    parts = assemble(read_settings())
+    parts = assemble(read_settings(), alone=alone)
     log.catch_uncaught()
     if parts.world.settings.sender:
         parts.sender.start()
     at_end(parts.close)
     return wsgi_app(parts)
+
+
+def serve_alone() -> Flask:
+    """The same in the only worker of the only server, which counts requests in its memory."""
+    return serve(alone=True)
 
 
 def create_app() -> Flask:

@@ -41,6 +41,7 @@ class Challenge:
     *handed_by* names the claim under which the message is being handed over. It is committed before
     the request leaves for the gateway, and withdrawn only by that claim when the message was
     certainly not taken. Who finds somebody else's name in it knows that the message may be out.
+    *source* is the keyed name under which the network was counted that asked for it.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Challenge:
     digest: str | None = None
     route: str | None = None
     provider_id: str | None = None
+    source: str | None = None
 
     @property
     def is_queued(self) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,7 @@ from otp.keys import TokenBytes
 SIGN_IN: Final = "sign-in"
 """The built-in client of the pages: made by the first migration, without keys."""
 
+_TEST: Final = "/test"
 _SHAPE: Final = re.compile(r"otp_(sk|pk)_(live|test)_([0-9a-f]{16})_([0-9a-f]{64})")
 
 
@@ -36,6 +37,24 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestNumber:
+    """A number that a client's live keys may play at, with one code, for who reviews its app.
+
+    *index* is the keyed name of the number and *digest* the keyed digest of the code; neither can
+    be had from them. It is good through the day *until*, in UTC.
+    """
+
+    index: bytes
+    masked: str
+    digest: str = field(repr=False)
+    code_length: int
+    until: date
+
+    def is_open(self, now: datetime) -> bool:
+        return now.astimezone(UTC).date() <= self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """*policy* holds what this client wants otherwise than the settings, by their names."""
 
@@ -43,10 +62,33 @@ class Client:
     name: str
     created_at: datetime
     policy: tuple[tuple[str, int], ...] = ()
+    test_numbers: tuple[TestNumber, ...] = ()
 
     @staticmethod
     def new_id(token_bytes: TokenBytes) -> str:
         return f"cli_{token_bytes(16).hex()}"
+
+    def acting(self, mode: Mode) -> str:
+        """The id under which what is started with keys of *mode* is kept.
+
+        Test mode acts as a client of its own, so that neither mode finds, resumes, counts or
+        proves what the other started.
+        """
+        return f"{self.id}{_TEST}" if mode is Mode.TEST else self.id
+
+    def open_numbers(self, now: datetime) -> tuple[TestNumber, ...]:
+        """Its test numbers that are good at *now*."""
+        return tuple(number for number in self.test_numbers if number.is_open(now))
+
+
+def plain_id(acting_id: str) -> str:
+    """The client behind an id that `Client.acting` made."""
+    return acting_id.removesuffix(_TEST)
+
+
+def mode_of(acting_id: str) -> Mode:
+    """The mode of the keys behind an id that `Client.acting` made."""
+    return Mode.TEST if acting_id.endswith(_TEST) else Mode.LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,17 @@ OtpError
 ├── Unauthorized             no key, a wrong key, a revoked key: one and the same
 ├── Forbidden                the key is known but may not do this
 ├── NotFound                 unknown, malformed, foreign or purged
+├── InvalidProof             broken, or not signed by us as a proof
 ├── ReplayMismatch           the same idempotency key came with another request
 ├── Refused
 │   ├── WrongCode            an attempt was spent
 │   ├── VerificationEnded    decided before anything is compared
+│   ├── ProofSpent           redeemed before, past its life, or of a forgotten approval
 │   └── Wait                 time lifts it, and it says when
 │       ├── TooSoon          the wait of this number is not over
 │       ├── TooManyFailures  wrong codes for this number, over all its verifications
 │       └── QuotaExceeded    at most n per window, and they are used up
+├── Flagged                  an operator's word forbids it: sending is paused, a number blocked
 ├── ClaimLost                the lease ran out and somebody else holds the challenge
 └── Unavailable              refused rather than guessed; try again
 
@@ -72,6 +75,10 @@ class NotFound(OtpError):
     pass
 
 
+class InvalidProof(OtpError):
+    pass
+
+
 class ReplayMismatch(OtpError):
     pass
 
@@ -98,6 +105,10 @@ class VerificationEnded(Refused):
         super().__init__(verification)
 
 
+class ProofSpent(Refused):
+    pass
+
+
 class Wait(Refused):
     """A refusal that time lifts: the caller may come back after *retry_in*."""
 
@@ -122,6 +133,14 @@ class QuotaExceeded(Wait):
     ) -> None:
         super().__init__(retry_in, verification)
         self.quota = quota
+
+
+class Flagged(OtpError):
+    """*name* is the flag in the store."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class ClaimLost(OtpError):

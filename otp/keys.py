@@ -15,9 +15,10 @@ import binascii
 import hashlib
 import hmac
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -30,6 +31,8 @@ from otp.phone import Phone
 
 KEY_BYTES: Final = 32
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_PUBLIC_ID: Final = re.compile(r"ver_([0-9a-f]{32})")
+_BLOCK_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 
 TokenBytes = Callable[[int], bytes]
@@ -143,15 +146,17 @@ class Keyring:
 class Lookup:
     """Keyed names that stay the same for ever. Made from one permanent 32-byte key."""
 
-    PREFIX: Final = "ver_"
-
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._ids = Cipher(algorithms.AES(_derive(key, "public id")), modes.ECB())  # noqa: S305
         # One block, every input used once: ECB is the plain permutation, which is what is wanted.
-
-    def index(self, phone: Phone) -> bytes:
+        ids = Cipher(algorithms.AES(_derive(key, "public id")), modes.ECB())  # noqa: S305
+        # A block leaves nothing behind in them, so the same two serve all callers, one at a time.
+        self._forwards, self._backwards = ids.encryptor(), ids.decryptor()
+        self._turn = threading.Lock()
+        self.index = lru_cache(maxsize=256)(self._index)
         """16 bytes under which a number is found again; the number cannot be had from them."""
+
+    def _index(self, phone: Phone) -> bytes:
         return self.mac("number", phone.e164)[:16]
 
     def mac(self, purpose: str, *parts: str) -> bytes:
@@ -160,16 +165,18 @@ class Lookup:
 
     def public_id(self, row_key: bytes) -> str:
         """The id that callers see: one AES block over the time-ordered row key (16 bytes)."""
-        block = self._ids.encryptor()
-        return self.PREFIX + (block.update(row_key) + block.finalize()).hex()
+        if len(row_key) != _BLOCK_BYTES:
+            raise ValueError("a row key has 16 bytes")  # part of a block would spoil the next
+        with self._turn:
+            return "ver_" + self._forwards.update(row_key).hex()
 
     def row_key(self, public_id: str) -> bytes | None:
         """The row key behind an id that callers see, or None if it has not the form of one."""
-        digits = public_id.removeprefix(self.PREFIX)
-        if len(public_id) != len(self.PREFIX) + 32 or not re.fullmatch(r"[0-9a-f]{32}", digits):
+        found = _PUBLIC_ID.fullmatch(public_id)
+        if not found:
             return None
-        block = self._ids.decryptor()
-        return block.update(bytes.fromhex(digits)) + block.finalize()
+        with self._turn:
+            return self._backwards.update(bytes.fromhex(found[1]))
 
 
 def _mac(key: bytes, *parts: str) -> bytes:

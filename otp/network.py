@@ -25,10 +25,14 @@ class Network:
 
         An IPv4 address in IPv6 clothes (`::ffff:198.51.100.7`) is the IPv4 address.
         """
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address) if isinstance(address, str) else address
         if isinstance(found, ipaddress.IPv6Address):
             if found.ipv4_mapped is None:
                 whole = ipaddress.IPv6Address(int(found) >> _V6_PREFIX << _V6_PREFIX)
                 return cls(f"{whole}/{_V6_PREFIX}", True)
             found = found.ipv4_mapped
         return cls(str(found), False)
+
+
+UNKNOWN = Network("unknown", False)
+"""All who come without an address, over a unix socket for one: they count together."""

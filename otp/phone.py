@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import ClassVar, Final
 
 import phonenumbers
@@ -21,6 +22,7 @@ ANY: Final = "ALL"
 """The explicit word for: every country."""
 
 _LONGEST_INPUT: Final = 40
+_E164: Final = re.compile(r"\+([1-9][0-9]{6,14})")
 _SHAPE: Final = re.compile(r"\(?\+{0,2}[0-9()./ -]+")
 _MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _REASONS: Final = {
@@ -92,6 +94,8 @@ class Phone:
 
         Raises `InvalidPhoneNumber` and says why; never repeats the text.
         """
+        if plain := _plain_mobile(text, served):
+            return cls(*plain)
         number = _parsed(text, region)
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         if not (allow and e164.startswith(allow)):
@@ -101,6 +105,76 @@ class Phone:
 
 
 Phone.UNREADABLE = Phone("", "")
+
+
+def _plain_mobile(text: str, served: Collection[str]) -> tuple[str, str] | None:
+    """Country code and national number of what is plainly a served mobile in E.164; None: look.
+
+    Applications send numbers in E.164, and libphonenumber takes as long for one as for the
+    strangest spelling. This asks the same metadata a smaller question.
+    """
+    found = _E164.fullmatch(text)
+    if not found:
+        return None
+    digits = found[1]
+    countries = _lone_countries(frozenset(served))
+    for length in (1, 2, 3):  # no country code is the beginning of another
+        code = digits[:length]
+        if region := countries.get(code):
+            national = digits[length:]
+            return (code, national) if _mobiles(region)(national) else None
+    return None
+
+
+@lru_cache(maxsize=8)
+def _lone_countries(served: frozenset[str]) -> dict[str, str]:
+    """The served countries that have a country code to themselves, by it."""
+    return {
+        str(code): regions[0]
+        for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+        if len(regions) == 1 and regions[0] != "001" and (ANY in served or regions[0] in served)
+    }
+
+
+@cache
+def _mobiles(region: str) -> Callable[[str], bool]:
+    """Whether national digits are a mobile number of *region* and could be nothing else."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        return lambda _: False
+    mobile, general = metadata.mobile, metadata.general_desc
+    if not (mobile and mobile.national_number_pattern and general):
+        return lambda _: False
+    others = (
+        metadata.premium_rate,
+        metadata.toll_free,
+        metadata.shared_cost,
+        metadata.voip,
+        metadata.personal_number,
+        metadata.pager,
+        metadata.uan,
+        metadata.voicemail,
+    )
+    patterns = [kind.national_number_pattern for kind in others if kind]
+    any_other = "|".join(f"(?:{pattern})" for pattern in patterns if pattern)
+    is_other = re.compile(any_other or r"(?!)").fullmatch
+    is_mobile = re.compile(mobile.national_number_pattern).fullmatch
+    is_any = re.compile(general.national_number_pattern or r"(?!)").fullmatch
+    lengths = set(mobile.possible_length or general.possible_length)
+    # What begins like a trunk prefix may be read without it.
+    trunk = re.compile(metadata.national_prefix_for_parsing or r"(?!)").match
+
+    def is_plain(national: str) -> bool:
+        return bool(
+            len(national) in lengths
+            and is_mobile(national)
+            and is_any(national)
+            and not is_other(national)
+            and not trunk(national)
+            and not national.startswith("0")
+        )
+
+    return is_plain
 
 
 def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +24,7 @@ from otp.store.flags import PAUSED
 
 _POLL: Final = timedelta(milliseconds=200)
 """How soon a message queued by another process is noticed."""
+_CLOCK_JUMP: Final = timedelta(seconds=30)
 _SWEEP_EVERY: Final = timedelta(minutes=1)
 _LEASE_MARGIN: Final = timedelta(seconds=2)
 _AT_ONCE: Final = 32
@@ -73,6 +75,7 @@ class Sender:
             for n in range(threads)
         ]
         self._bell = bell
+        self._watched = clock(), time.monotonic()
         self._stopping = threading.Event()
         self._loops = [
             threading.Thread(target=self._run, name="otp-claim", daemon=True),
@@ -108,6 +111,7 @@ class Sender:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._bell.clear()
+            self._watch_the_clock()
             busy = False
             try:
                 busy = self._dispatch()
@@ -120,6 +124,14 @@ class Sender:
                 self._stopping.wait(1)
             if not busy:
                 self._bell.wait(_POLL.total_seconds())
+
+    def _watch_the_clock(self) -> None:
+        """Codes live and limits count by this clock, so its jumps are somebody's business."""
+        (before, steady_before), self._watched = self._watched, (self._clock(), time.monotonic())
+        now, steady = self._watched
+        jump = (now - before).total_seconds() - (steady - steady_before)
+        if abs(jump) > _CLOCK_JUMP.total_seconds():
+            _log.error("clock_jumped", seconds=round(jump))
 
     def _run_sweeps(self) -> None:
         while not self._stopping.wait(_SWEEP_EVERY.total_seconds()):

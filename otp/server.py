@@ -73,7 +73,7 @@ def main(host: str, port: str, workers: str, form: str) -> None:
     os.register_at_fork(before=_hold_signals, after_in_parent=_hear_signals, after_in_child=_bare)
     formatters = {"generic": {"()": JsonLines}, "access": {"()": JsonLines}}
     Server(
-        "app:serve",
+        "app:serve_alone" if int(workers) == 1 else "app:serve",
         factory=True,
         address=host,
         port=int(port),

@@ -11,31 +11,42 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from otp import log, passcode
+from otp import log, message, passcode, rehearsal
 from otp.challenge import Challenge
+from otp.client import Client, Mode, TestNumber, mode_of, plain_id
 from otp.errors import (
+    Flagged,
     InvalidInput,
     InvalidPhoneNumber,
     Issue,
     NotFound,
+    OtpError,
+    ProofSpent,
+    QuotaExceeded,
     TooSoon,
     Unavailable,
     VerificationEnded,
     WrongCode,
 )
 from otp.keys import Keyring
+from otp.message import Template
+from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
+from otp.proof import Statement
+from otp.quotas import Quotas, refusal
+from otp.rehearsal import Rehearsal
 from otp.settings import Settings
-from otp.store import Gap, Price, Replay, Store
-from otp.store.flags import PAUSED, blocked_flag
+from otp.store import Price, Replay, Store
+from otp.store.flags import PAUSED
 from otp.verification import Policy, Verification
 
 _SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read aloud as another
 _PURGE_BATCH = 500
-_FIRST_WAIT = timedelta(seconds=30)
-"""Where no resend is allowed, and so no wait is set."""
+_TWINS = 3
+"""So often a start tries again that found one to resume which ended in that very moment."""
 
 _log = log.get("otp.service")
 
@@ -43,12 +54,16 @@ _log = log.get("otp.service")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks. *credential* names the API key or browser session; the same answer may be given
-    again only to the same one. *is_secret* says that it is a back end, which may resume."""
+    again only to the same one. *is_secret* says that it is a back end, which may resume.
+    *network* is where the person is, as far as it is known. Without a *client*, the store is asked
+    where it is needed."""
 
     client_id: str
     credential: str
     is_secret: bool = False
     is_test: bool = False
+    network: Network | None = None
+    client: Client | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +93,14 @@ class Service:
         self._clock = clock
         self._randbelow = randbelow
         self._wake = wake
+        self._quotas = Quotas(settings, store.lookup)
+        self._rehearsal = Rehearsal(keyring)
+        self._template = settings.template
 
     @property
     def first_wait(self) -> timedelta:
         """The wait between two accepted messages to one number."""
-        return next(iter(self._settings.resend_waits), _FIRST_WAIT)
+        return self._quotas.first_wait
 
     def start(
         self,
@@ -98,40 +116,40 @@ class Service:
     ) -> Started:
         """Queue one message with a code to the number, or resume a pending verification.
 
-        Raises `InvalidPhoneNumber`, `TooSoon`, `QuotaExceeded`, `ReplayMismatch`, `Unavailable`.
+        Raises `InvalidPhoneNumber`, `TooSoon`, `TooManyFailures`, `QuotaExceeded`,
+        `ReplayMismatch`, `Unavailable`.
         """
         now = self._clock()
-        if replay and (known := self._store.replayed(caller.client_id, replay)):
-            return Started(known.verification.at(now), resumed=known.outcome == "resumed")
-        self._must_not_be_paused()
-        phone = self._phone(caller, phone_number, region)
-        if caller.is_secret and (resumed := self._resume(caller, phone, purpose, replay, now)):
-            return resumed
+        client = caller.client or self._store.client(plain_id(caller.client_id))
+        phone, kept = self._number(caller, client, phone_number, region, now)
         verification = Verification.start(
             id=self._new_id(now),
             client_id=caller.client_id,
             phone=phone,
-            policy=self._policy(caller.client_id),
+            policy=self._policy(client, kept),
             support_code=self._new_support_code(),
             now=now,
             purpose=purpose,
             locale=locale,
             nonce=nonce,
             reference=reference,
+            source=self._quotas.source(caller.network),
+            is_test=caller.is_test or kept is not None,
         )
-        try:
-            added = self._store.add(
-                verification, now=now, price=Price(gap=self._gap(phone)), replay=replay
-            )
-        except TooSoon:
-            # A twin of this request may have won the race; then there is one to resume by now.
-            if caller.is_secret and (resumed := self._resume(caller, phone, purpose, replay, now)):
+        if verification.is_test:
+            verification = self._rehearsal.asked(verification, kept)
+        for _ in range(_TWINS):
+            added = self._added(caller, verification, replay, now)
+            if added.id == verification.id:
+                self._wake()
+                _say("started", added)
+                return Started(added, resumed=False)
+            if replay and (known := self._store.replayed(caller.client_id, replay)):
+                return Started(known.verification.at(now), resumed=known.outcome == "resumed")
+            if resumed := self._resume(caller, added, replay, now):
+                _say_test("resumed", resumed.verification)
                 return resumed
-            raise
-        self._wake()
-        if added.id == verification.id:  # else a twin of this request was quicker
-            _say("started", added)
-        return Started(added, resumed=False)
+        raise Unavailable("store")
 
     def check(
         self,
@@ -144,8 +162,9 @@ class Service:
     ) -> Verification:
         """Spend one attempt. Returns the approved verification; anything else raises.
 
-        Raises `WrongCode`, `VerificationEnded` (after the last wrong code as well), `NotFound`,
-        or `InvalidInput` for what cannot be a code of this verification, which spends nothing.
+        Raises `WrongCode`, `VerificationEnded` (after the last wrong code as well), `NotFound`;
+        `InvalidInput` for what cannot be a code of this verification, and `TooManyFailures` while
+        the wrong codes of its number are used up: these spend nothing.
         """
         now = self._clock()
         if replay and (known := self._store.replayed(caller.client_id, replay)):
@@ -162,11 +181,25 @@ class Service:
                 raise InvalidInput(
                     Issue("/code", "not_a_code", f"A code has {v.policy.code_length} digits.")
                 )
+            if v.is_test:
+                rehearsal.must_be_open(v)
             return v.check(self._opener(v, digits), caller=caller.credential, now=now)
 
         if replay:
             replay = replace(replay, only_if=lambda v: v.answers_again(now))
-        v = self._store.swap(caller.client_id, id, change, now=now, replay=replay)
+        try:
+            v = self._store.swap(
+                caller.client_id, id, change, now=now, price=self._quotas.of_check, replay=replay
+            )
+        except QuotaExceeded as full:
+            _log.warning("too_many_failures", client=caller.client_id)
+            found = self.get(caller.client_id, id)
+            _say_test("too_many_failures", found)
+            raise refusal(full, found) from None
+        except VerificationEnded:
+            # Once told it is written down: a clock that is set back makes no dead code good again.
+            self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
+            raise
         if v.answers_again(now):
             if v.ended_at == now:  # else it is only told again
                 _say("approved", v)
@@ -177,12 +210,12 @@ class Service:
     def resend(self, caller: Caller, id: str, *, replay: Replay | None = None) -> Verification:
         """Queue one more message with a new code.
 
-        Raises `TooSoon`, `QuotaExceeded`, `VerificationEnded`, `NotFound`, `Unavailable`.
+        Raises `TooSoon`, `TooManyFailures`, `QuotaExceeded`, `VerificationEnded`, `NotFound`,
+        `InvalidPhoneNumber` for a number that was blocked meanwhile, `Unavailable`.
         """
         now = self._clock()
         if replay and (known := self._store.replayed(caller.client_id, replay)):
             return known.verification.at(now)
-        self._must_not_be_paused()
         return self._resent(caller, id, replay, now)
 
     def cancel(self, caller: Caller, id: str, *, replay: Replay | None = None) -> Verification:
@@ -203,6 +236,11 @@ class Service:
         now = self._clock()
         return [v.at(now) for v in self._store.by_reference(client_id, reference, limit)]
 
+    def unlock(self, phone: Phone, *, sends: bool = False) -> None:
+        """Forgive a number its wrong codes; with *sends*, its messages too. For operators."""
+        self._store.forget_counts(self._quotas.of_number(phone, sends=sends))
+        _log.warning("unlocked", phone=phone.masked, sends=sends)
+
     def sweep(self) -> tuple[int, int]:
         """Write down what time ended, and forget what is past its retention: how many of each."""
         now = self._clock()
@@ -217,21 +255,47 @@ class Service:
             purged += count
         return ended, purged
 
+    def redeem(self, caller: Caller, proof: Statement, *, replay: Replay | None = None) -> None:
+        """Use up a proof: of all who bring it, this returns to one, and to repeats of its request.
+
+        Raises `NotFound` for a proof made for another client, or in the other mode; `ProofSpent`,
+        also where the verification was purged or erased: a good signature says that it was there;
+        `ReplayMismatch`.
+        """
+        if proof.client_id != plain_id(caller.client_id):
+            raise NotFound
+        now = self._clock()
+        try:
+            v = self._store.swap(
+                caller.client_id,
+                proof.verification_id,
+                lambda v: v.redeem(now),
+                now=now,
+                replay=replay,
+            )
+        except NotFound:
+            # What the other mode started is not found either.
+            raise (ProofSpent if proof.is_test == caller.is_test else NotFound) from None
+        if v.redeemed_at == now:  # else it is only told again
+            _say("redeemed", v)
+
     # -- parts ----------------------------------------------------------------------------------
 
+    def _added(
+        self, caller: Caller, v: Verification, replay: Replay | None, now: datetime
+    ) -> Verification:
+        """*v* in the store, or the one that stands in its place: a twin's, or one to resume."""
+        price = self._quotas.of_send(v, source=v.newest.source, parts=self._parts(v.policy))
+        try:
+            return self._store.add(v, now=now, price=price, replay=replay, resumes=caller.is_secret)
+        except (Flagged, QuotaExceeded) as error:
+            raise self._refused(error, None) from None
+
     def _resume(
-        self,
-        caller: Caller,
-        phone: Phone,
-        purpose: str | None,
-        replay: Replay | None,
-        now: datetime,
+        self, caller: Caller, found: Verification, replay: Replay | None, now: datetime
     ) -> Started | None:
-        """The pending verification of this client, number and purpose; a new code if its wait is
-        over, and otherwise as it is."""
-        found = self._store.pending(caller.client_id, phone, purpose)
-        if found is None or not found.phone or not found.at(now).is_pending:
-            return None  # none, or one whose number cannot be read any more
+        """A pending verification taken up again: with a new code if its wait is over, and
+        otherwise as it is. None if it ended meanwhile."""
         if replay:
             replay = replace(replay, outcome="resumed")
         try:
@@ -258,42 +322,71 @@ class Service:
     def _resent(
         self, caller: Caller, id: str, replay: Replay | None, now: datetime
     ) -> Verification:
+        asked_by = self._quotas.source(caller.network)
+
+        def change(v: Verification) -> Verification:
+            # Who calls from a back end asks for the person that the start was for.
+            after = v.resend(now, asked_by or v.newest.source)
+            if not v.is_test:
+                return after
+            rehearsal.must_be_open(v)
+            return self._rehearsal.asked(after)
+
+        def price(_: Verification, after: Verification) -> Price:
+            parts = self._parts(after.policy)
+            return self._quotas.of_send(after, source=after.newest.source, parts=parts)
+
         try:
-            v = self._store.swap(
-                caller.client_id,
-                id,
-                lambda v: v.resend(now),
-                now=now,
-                price=lambda before, _: Price(gap=self._gap(before.phone)),
-                replay=replay,
-            )
+            v = self._store.swap(caller.client_id, id, change, now=now, price=price, replay=replay)
         except TooSoon as error:
             # The number waits for another message; the caller may still read its own verification.
             error.verification = error.verification or self.get(caller.client_id, id)
             raise
+        except (Flagged, QuotaExceeded) as error:
+            raise self._refused(error, self.get(caller.client_id, id)) from None
         self._wake()
         _say("resent", v)
         return v
 
-    def _phone(self, caller: Caller, text: str, region: str | None) -> Phone:
+    def _refused(self, error: Flagged | QuotaExceeded, v: Verification | None) -> OtpError:
+        """What a send that was refused by a flag or a limit is told; the log keeps the limit."""
+        if isinstance(error, QuotaExceeded):
+            _log.warning("limit_hit", limit=error.quota)
+            return refusal(error, v)
+        if error.name == PAUSED:
+            return Unavailable("paused", timedelta(minutes=1))
+        return InvalidPhoneNumber("blocked")
+
+    def _number(
+        self, caller: Caller, client: Client, text: str, region: str | None, now: datetime
+    ) -> tuple[Phone, TestNumber | None]:
+        """What was typed, and what the client keeps of it if it is a test number of its own."""
+        region = region or self._settings.default_region
         if caller.is_test:
-            raise InvalidPhoneNumber("not_a_test_number")
+            phone = rehearsal.reserved(text, region)
+            rehearsal.must_start(phone, first_wait=self.first_wait)
+            return phone, None
+        if found := rehearsal.kept(client.open_numbers(now), text, region, self._store.lookup):
+            return found
         phone = Phone.parse(
             text,
-            region=region or self._settings.default_region,
+            region=region,
             served=self._settings.countries,
             allow=self._settings.phone_allow,
         )
-        self._must_not_be_blocked(phone)
-        return phone
+        return phone, None
 
-    def _must_not_be_blocked(self, phone: Phone) -> None:
-        if self._store.flag(blocked_flag(self._store.lookup, phone)):
-            raise InvalidPhoneNumber("blocked")
+    def _parts(self, policy: Policy) -> int:
+        """How many SMS the message takes at most. Its text has no more than its template."""
+        return _parts(self._template, policy.code_length, policy.code_life)
 
-    def _policy(self, client_id: str) -> Policy:
-        own = dict(self._store.client(client_id).policy)
+    def _policy(self, client: Client, kept: TestNumber | None) -> Policy:
         policy = self._settings.policy
+        own = dict(client.policy)
+        if kept:
+            own["code_length"] = kept.code_length
+        if not own:
+            return policy
         return replace(
             policy,
             code_length=own.get("code_length", policy.code_length),
@@ -302,13 +395,11 @@ class Service:
             live_codes=own.get("live_codes", policy.live_codes),
         )
 
-    def _gap(self, phone: Phone) -> Gap:
-        """Waits belong to the number, over all clients."""
-        return Gap(bucket=f"phone:{self._store.lookup.index(phone).hex()}", wait=self.first_wait)
-
     def _opener(self, v: Verification, code: str) -> Callable[[Challenge], bool]:
         def opens(challenge: Challenge) -> bool:
             assert challenge.digest is not None
+            if v.is_test:
+                return self._rehearsal.opens(v, challenge.digest, code)
             return passcode.matches(
                 self._keyring,
                 challenge.digest,
@@ -321,10 +412,6 @@ class Service:
 
         return opens
 
-    def _must_not_be_paused(self) -> None:
-        if self._store.flag(PAUSED):
-            raise Unavailable("paused", timedelta(minutes=1))
-
     def _new_id(self, now: datetime) -> str:
         """Time-ordered where it is stored, and telling nothing where it is seen."""
         milliseconds = int(now.timestamp() * 1000)
@@ -332,8 +419,16 @@ class Service:
         return self._store.lookup.public_id(row_key)
 
     def _new_support_code(self) -> str:
-        letters = [_SUPPORT_ALPHABET[self._randbelow(len(_SUPPORT_ALPHABET))] for _ in range(8)]
-        return "".join(letters[:4]) + "-" + "".join(letters[4:])
+        letters, rest = "", self._randbelow(len(_SUPPORT_ALPHABET) ** 8)
+        for _ in range(8):
+            rest, place = divmod(rest, len(_SUPPORT_ALPHABET))
+            letters += _SUPPORT_ALPHABET[place]
+        return f"{letters[:4]}-{letters[4:]}"
+
+
+@lru_cache(maxsize=64)
+def _parts(template: Template, code_length: int, life: timedelta) -> int:
+    return message.size(template.render("0" * code_length, life)).parts
 
 
 def _say(event: str, v: Verification) -> None:
@@ -345,3 +440,16 @@ def _say(event: str, v: Verification) -> None:
         status=v.status.value,
         attempts_left=v.attempts_left,
     )
+    _say_test(event, v)
+
+
+def _say_test(event: str, v: Verification) -> None:
+    """Each use of a test number with live keys is a warning: it proves nothing about a person."""
+    if v.is_test and mode_of(v.client_id) is Mode.LIVE:
+        _log.warning(
+            "test_number_used",
+            use=event,
+            support_code=v.support_code,
+            phone=v.phone.masked,
+            client=v.client_id,
+        )

@@ -20,7 +20,7 @@ from enum import Enum, StrEnum, auto
 from typing import Final
 
 from otp.challenge import Challenge, Channel, Delivery
-from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
+from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 
 
@@ -54,6 +54,8 @@ REPEAT_WINDOW: Final = timedelta(seconds=60)
 """For so long the same right code from the same caller gets the same answer again: an answer lost
 on the way must not lock a person out."""
 
+PROOF_LIFE: Final = timedelta(seconds=300)
+
 _FIRST_RETRY: Final = timedelta(seconds=1)
 _LONGEST_RETRY: Final = timedelta(seconds=60)
 
@@ -77,7 +79,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A client's claim to one phone number, from its start to its one ending."""
+    """A client's claim to one phone number, from its start to its one ending.
+
+    *wrong_at* tells when each wrong code was submitted, so that a success can forgive just these.
+    One that *is_test* is never sent, and its proof says so.
+    """
 
     id: str
     client_id: str
@@ -94,6 +100,9 @@ class Verification:
     attempts: int = 0
     ended_at: datetime | None = None
     approved_by: str | None = None
+    wrong_at: tuple[datetime, ...] = ()
+    is_test: bool = False
+    redeemed_at: datetime | None = None
 
     # -- beginning ------------------------------------------------------------------------------
 
@@ -111,6 +120,8 @@ class Verification:
         locale: str | None = None,
         nonce: str | None = None,
         reference: str | None = None,
+        source: str | None = None,
+        is_test: bool = False,
     ) -> Verification:
         """A pending verification with its first challenge queued. Nothing secret exists yet."""
         born = cls(
@@ -125,10 +136,11 @@ class Verification:
             locale=locale,
             nonce=nonce,
             reference=reference,
+            is_test=is_test,
         )
-        return born._queued(now)
+        return born._queued(now, source)
 
-    def resend(self, now: datetime) -> Verification:
+    def resend(self, now: datetime, source: str | None = None) -> Verification:
         """Queue one more message, with a code of its own. Guesses are not given back.
 
         Raises `VerificationEnded`, `TooSoon`, or `QuotaExceeded` once all sends are used.
@@ -138,9 +150,9 @@ class Verification:
             raise QuotaExceeded("verification", v.expires_at - now, v)
         if now < v.resend_at:
             raise TooSoon(v.resend_at - now, v)
-        return v._queued(now)
+        return v._queued(now, source)
 
-    def _queued(self, now: datetime) -> Verification:
+    def _queued(self, now: datetime, source: str | None) -> Verification:
         challenge = Challenge(
             number=len(self.challenges) + 1,
             channel=Channel.SMS,
@@ -148,6 +160,7 @@ class Verification:
             due_at=now,
             expires_at=self.code_end(now),
             updated_at=now,
+            source=source,
         )
         return replace(self, challenges=(*self.challenges, challenge))
 
@@ -195,11 +208,14 @@ class Verification:
         return None
 
     def answers_again(self, now: datetime) -> bool:
-        """Whether the approval may still be told again, to who was told it first."""
+        """Whether the approval may still be told again, to who was told it first.
+
+        Not by a clock that was set back either; one that is a little behind is none.
+        """
         return (
             self.status is Status.APPROVED
             and self.ended_at is not None
-            and now < self.ended_at + REPEAT_WINDOW
+            and abs(now - self.ended_at) < REPEAT_WINDOW
             and any(c.digest for c in self.challenges)
         )
 
@@ -235,6 +251,7 @@ class Verification:
         if fitting:
             v = replace(v._forgetting_digests(but=fitting[-1]), approved_by=caller)
             return v._end(Ending.RIGHT_CODE, now)
+        v = replace(v, wrong_at=(*v.wrong_at, now))
         if not v.attempts_left:
             return v._end(Ending.LAST_WRONG_CODE, now)
         return v
@@ -243,6 +260,24 @@ class Verification:
         """Withdraw it; once more changes nothing. Raises `VerificationEnded` for other endings."""
         v = self.at(now)
         return v if v.status is Status.CANCELED else v._pending_at(now)._end(Ending.WITHDRAWN, now)
+
+    # -- redeeming ------------------------------------------------------------------------------
+
+    @property
+    def proof_expires_at(self) -> datetime:
+        """When the proof of an approval dies: to the second, as its `exp` tells it."""
+        assert self.ended_at is not None
+        return self.ended_at.replace(microsecond=0) + PROOF_LIFE
+
+    def redeem(self, now: datetime) -> Verification:
+        """Use up the proof of this approval; possible once, and before it dies.
+
+        Raises `ProofSpent`, also where there never was an approval.
+        """
+        is_approved = self.status is Status.APPROVED
+        if not is_approved or self.redeemed_at is not None or now >= self.proof_expires_at:
+            raise ProofSpent(self)
+        return replace(self, redeemed_at=now)
 
     # -- sending --------------------------------------------------------------------------------
 
@@ -322,6 +357,28 @@ class Verification:
         if now >= self.code_end(challenge.queued_at):
             return self.refused(number, "too_late", claim=claim, now=now)
         return self._with(replace(challenge, claim=None))
+
+    def delayed(self, span: timedelta) -> Verification:
+        """The newest message is not due before *span* has passed."""
+        return self._with(replace(self.newest, due_at=self.newest.queued_at + span))
+
+    def rehearsed(
+        self, number: int, digest: str | None, *, expires_at: datetime, now: datetime
+    ) -> Verification:
+        """The message of a test counts as delivered, without having been sent.
+
+        Without a *digest* no code opens it. Changes nothing but for the time if the verification
+        has ended, or the message is out of the queue already.
+        """
+        assert self.is_test
+        v = self.at(now)
+        challenge = v.challenge(number)
+        if not v.is_pending or not challenge.is_queued:
+            return v
+        played = challenge.moved(Delivery.DELIVERED, now)
+        return v._with(
+            replace(played, digest=digest, expires_at=expires_at, claim=None, handed_by=None)
+        )
 
     def answer_lost(self, number: int, reason: str, *, now: datetime) -> Verification:
         """It may have been taken, so it is never sent again blindly; the code stays good."""

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.gateway import until
-from tests.world import secret_key
+from tests.world import ROOMY, secret_key
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "0d9f64b1c85e4f0e9f3c7a1b2d4e6f80"  # made up
@@ -43,7 +43,7 @@ def environment(folder: Path, gateway_url: str, **more: str) -> dict[str, str]:
         "OTP_MOBTEXTING_URL": gateway_url,
         "OTP_MOBTEXTING_TOKEN": TOKEN,
         "OTP_MOBTEXTING_SENDER": "ACMEIN",
-        "OTP_SEND_BUDGET": "100000/hour",
+        **ROOMY,
         "OTP_TRUSTED_PROXIES": "0",
         "OTP_SIGN_IN": "open",
         "PYTHONUNBUFFERED": "1",

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otp import log
-from otp.log.scrub import LONGEST, Scrubber
+from otp.log.scrub import LONGEST, Scrubber, _is_plain
 from otp.phone import Phone
 
 NUMBER = "919876543210"
@@ -508,6 +508,25 @@ def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
     scrubber = Scrubber([TOKEN])
     once = scrubber.text(text)
     assert scrubber.text(once) == once
+
+
+@settings(max_examples=2000)
+@given(
+    st.text(
+        st.sampled_from("0123456789٣ -.%3\\xu&#;_/:'•abenoptrvyj\u200b\n")
+        | st.characters(codec="utf-8"),
+        max_size=48,
+    )
+)
+def test_what_is_taken_for_plain_has_nothing_in_it_to_hide(text: str) -> None:
+    scrubber = Scrubber(["given-secret"])
+    assert scrubber.text(text) == scrubber._searched(text)
+
+
+@pytest.mark.parametrize("text", ["otp.service", "+91••••••3210", "K7QF-2M9D", "a given-secret b"])
+def test_usual_values_are_plain_and_lose_a_secret_all_the_same(text: str) -> None:
+    assert _is_plain(text)
+    assert Scrubber(["given-secret"]).text(text) == text.replace("given-secret", "•••")
 
 
 def test_hostile_text_takes_no_time() -> None:

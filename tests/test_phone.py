@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 
 import phonenumbers
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otp.errors import InvalidPhoneNumber
-from otp.phone import ANY, Phone
+from otp.phone import ANY, Phone, _plain_mobile
 
 EXAMPLE = "+919876543210"
 
@@ -277,3 +278,49 @@ def test_a_mask_never_shows_more_than_four_digits_of_what_is_behind_the_country(
         shown = phone.masked.removeprefix(f"+{phone.country_code}")
         assert sum(char.isdigit() for char in shown) <= 4
         assert shown.startswith("••")
+
+
+# -- the short way --------------------------------------------------------------------------------
+
+
+def long_way(text: str, served: set[str]) -> Phone | str:
+    """What libphonenumber says: a space takes the short way out of the question."""
+    return said(f" {text}", served)
+
+
+def said(text: str, served: set[str]) -> Phone | str:
+    try:
+        return Phone.parse(text, region="IN", served=served)
+    except InvalidPhoneNumber as error:
+        return error.reason
+
+
+def example_mobile(region: str) -> phonenumbers.PhoneNumber | None:
+    return phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+
+
+@pytest.mark.parametrize(
+    "region",
+    [region for region in sorted(phonenumbers.SUPPORTED_REGIONS) if example_mobile(region)],
+)
+def test_the_short_way_says_what_libphonenumber_says(region: str) -> None:
+    number = example_mobile(region)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    draw = random.Random(region)
+    for served in ({region}, {"ALL"}, {"IN"}):
+        for _ in range(25):
+            assert said(e164, served) == long_way(e164, served)
+            changed = list(e164)
+            changed[draw.randrange(2, len(e164))] = draw.choice("0123456789")
+            e164 = "".join(changed)
+
+
+@given(st.from_regex(r"\A\+91[0-9]{8,12}\Z"))
+def test_the_short_way_says_the_same_of_any_indian_number(text: str) -> None:
+    assert said(text, {"IN"}) == long_way(text, {"IN"})
+
+
+def test_an_example_goes_the_short_way() -> None:
+    assert _plain_mobile("+919876543210", {"IN"}) == ("91", "9876543210")
+    assert _plain_mobile("+919876543210", {"DE"}) is None
+    assert _plain_mobile("+12025550123", {"ALL"}) is None, "a country code of several countries"

@@ -12,14 +12,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.gateway import Behaviour, Gateway, until
-from tests.processes import ROOT, Server, add_client, burst, environment, flask
+from tests.processes import ROOT, Server, add_client, burst, environment, flask, together
 from tests.world import wrong
 
 pytestmark = pytest.mark.process
@@ -93,6 +93,22 @@ def test_forty_right_codes_at_once_are_one_approval(site: Site) -> None:
         claims = [json.loads(base64.urlsafe_b64decode(p + "==")) for p in payloads]
         assert len({(c["jti"], c["iat"], c["exp"]) for c in claims}) == 1
         assert answers[0].body["attempts_left"] == 4, "one attempt, and no more"
+
+
+def test_of_forty_redemptions_at_once_over_two_processes_one_gets_the_claims(site: Site) -> None:
+    for _ in range(3):
+        id, code = site.started()
+        # The answer told twice: two tokens, one proof.
+        tokens = [site.server.check(id, code, site.secret).body["proof"] for _ in range(2)]
+        assert tokens[0] != tokens[1]
+        bodies = [{"proof": token} for token in tokens] * 20
+        answers = burst(site.server.port, "/v1/proofs/redeem", bodies, site.secret)
+        assert Counter(a.status for a in answers) == {200: 1, 410: 39}
+        [won] = [a.body for a in answers if a.status == 200]
+        assert won["verification_id"] == id
+        assert {a.body["error"] for a in answers if a.status == 410} == {"proof_spent"}
+        late = site.server.call("POST", "/v1/proofs/redeem", bodies[0], site.secret)
+        assert (late.status, late.body["error"]) == (410, "proof_spent")
 
 
 def spellings(number: str) -> list[str]:
@@ -183,6 +199,71 @@ def test_no_code_and_no_number_is_readable_anywhere(site: Site) -> None:
             # A database of random bytes holds six given digits by chance; a log does not.
             found = set(re.findall(rb"(?<![0-9])[0-9]{6}(?![0-9])", content))
             assert not found & {code.encode() for code in codes}, path.name
+
+
+LIMITS = (
+    # the setting, how many starts at once, of which so many may pass, and what tells them apart
+    ({"OTP_ADDRESS_SENDS": "10/hour"}, lambda n: {"client_ip": "198.51.100.7"}, 429),
+    ({"OTP_ADDRESS6_SENDS": "10/hour"}, lambda n: {"client_ip": f"2001:db8::{n:x}"}, 429),
+    ({"OTP_SEND_BUDGET": "10/day"}, lambda n: {}, 503),
+    ({"OTP_PREFIX_SENDS": "10/hour"}, lambda n: {"phone_number": f"+9198765{n:05}"}, 429),
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "members", "refusal"), LIMITS, ids=["address", "address6", "budget", "prefix"]
+)
+def test_of_forty_starts_at_once_exactly_the_limit_passes_also_after_a_restart(
+    tmp_path: Path, setting: dict[str, str], members: Callable[[int], dict[str, str]], refusal: int
+) -> None:
+    with Gateway() as gateway:
+        env = environment(tmp_path, gateway.url, **setting)
+        key = add_client(env)["sk_live"]
+        bodies = [{"phone_number": f"+9198{n:04}5678", **members(n)} for n in range(60)]
+        with Server(env, workers=2) as server:
+            answers = burst(server.port, "/v1/verifications", bodies[:40], key)
+            assert Counter(a.status for a in answers) == {201: 10, refusal: 30}
+        with Server(env, workers=2) as server:
+            answers = burst(server.port, "/v1/verifications", bodies[40:], key)
+            assert {a.status for a in answers} == {refusal}
+        assert len(gateway.messages) == 10
+
+
+def test_of_forty_guesses_over_many_verifications_at_once_exactly_ten_are_looked_at(
+    tmp_path: Path,
+) -> None:
+    """A number's wrong codes count over all that was started for it, by whomever."""
+    tight = {"OTP_PHONE_FAILURES": "10/day", "OTP_RESEND_WAITS": "1,1,1"}
+    with Gateway() as gateway:
+        env = environment(tmp_path, gateway.url, **tight)
+        keys = [add_client(env)["sk_live"] for _ in range(8)]
+        number = "+919876500001"
+        with Server(env, workers=2) as server:
+            started = []
+            for key in keys:
+                until(lambda key=key: _started(server, number, key, started))  # type: ignore[misc]
+            until(lambda: len(gateway.codes_for(number)) == len(keys))
+            right = set(gateway.codes_for(number))
+            guess = next(f"{n:06}" for n in range(1000) if f"{n:06}" not in right)
+            statuses: Counter[int] = Counter()
+            calls = [
+                (lambda id=id, key=key: statuses.update([server.check(id, guess, key).status]))
+                for id, key in started
+                for _ in range(5)
+            ]
+            together(calls)
+            # The fifth wrong code of one verification is a 410, and counts as well.
+            assert (statuses[422] + statuses[410], statuses[429]) == (10, 30), statuses
+        with Server(env) as server:
+            for id, key in started:
+                assert server.check(id, guess, key).status in (429, 410)
+
+
+def _started(server: Server, number: str, key: str, made: list[tuple[str, str]]) -> bool:
+    answer = server.start_verification(number, key)
+    if answer.status == 201:
+        made.append((answer.body["id"], key))
+    return answer.status == 201
 
 
 def test_sigterm_finishes_the_send_under_way(tmp_path: Path) -> None:

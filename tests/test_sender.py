@@ -428,16 +428,16 @@ def test_a_store_that_fails_for_a_moment_does_not_lose_the_answer(world: Service
     assert newest(world, id).delivery == "sent"
 
 
-def test_two_senders_at_once_send_each_message_once(world: ServiceWorld) -> None:
+def test_two_senders_at_once_send_each_message_once(roomy: ServiceWorld) -> None:
     providers = [FakeProvider(name=f"p{n}") for n in range(4)]
-    ids = [start(world, f"+9198765{n:05}") for n in range(40)]
-    threads = [threading.Thread(target=sender_over(world, p).run_once) for p in providers]
+    ids = [start(roomy, f"+9198765{n:05}") for n in range(40)]
+    threads = [threading.Thread(target=sender_over(roomy, p).run_once) for p in providers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sum(len(p.sent) for p in providers) == 40
-    assert all(newest(world, id).delivery == "sent" for id in ids)
+    assert all(newest(roomy, id).delivery == "sent" for id in ids)
 
 
 def test_a_wrong_code_of_the_first_send_is_still_wrong_after_a_resend(world: ServiceWorld) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp.challenge import MOVES, Challenge, Delivery
-from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
+from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 from otp.verification import ENDINGS, REPEAT_WINDOW, Ending, Policy, Status, Verification
 from tests.world import NUMBER, START
@@ -225,6 +225,13 @@ def test_the_same_caller_is_told_again_for_a_minute_and_it_costs_nothing() -> No
         check(v, 1, at=70)
 
 
+def test_a_clock_a_little_behind_tells_again_and_one_set_back_does_not() -> None:
+    v = check(sent(fresh()), 1, at=100)
+    assert v.answers_again(NOW + second(95))
+    with pytest.raises(VerificationEnded):
+        check(v, 1, at=40)
+
+
 def test_one_wrong_code_closes_the_minute() -> None:
     v = check(sent(fresh()), 1, at=10)
     closed = check(v, at=11)
@@ -367,12 +374,47 @@ def test_a_delivery_moves_along_the_table_or_not_at_all(before: Delivery, after:
     assert moved is (after if after in MOVES[before] else before)
 
 
+# -- redeeming ------------------------------------------------------------------------------------
+
+
+def test_a_proof_is_redeemed_once() -> None:
+    v = check(sent(fresh()), 1).redeem(NOW + second(2))
+    assert v.redeemed_at == NOW + second(2)
+    with pytest.raises(ProofSpent) as refusal:
+        v.redeem(NOW + second(2))
+    assert refusal.value.verification == v
+
+
+@pytest.mark.parametrize("fraction", [0, 0.000001, 0.5, 0.999999])
+def test_a_proof_is_dead_at_the_instant_its_last_second_ends(fraction: float) -> None:
+    v = check(sent(fresh()), 1, at=1 + fraction)
+    assert v.proof_expires_at == NOW + second(301)
+    assert v.redeem(NOW + second(300.999999)).redeemed_at
+    with pytest.raises(ProofSpent):
+        v.redeem(NOW + second(301))
+
+
+@pytest.mark.parametrize("ending", [cancel, lambda v: v.at(NOW + second(601)), lambda v: v])
+def test_what_was_not_approved_has_no_proof(ending: Callable[[Verification], Verification]) -> None:
+    with pytest.raises(ProofSpent):
+        ending(sent(fresh())).redeem(NOW + second(602))
+
+
+def test_a_redeemed_one_stays_redeemed_when_its_digests_are_forgotten() -> None:
+    v = check(sent(fresh()), 1).redeem(NOW + second(2))
+    later = v.at(NOW + second(100))
+    assert later.newest.digest is None
+    assert later.redeemed_at == v.redeemed_at
+    again = v.check(fits(1), caller="me", now=NOW + second(3))
+    assert again == v
+
+
 # -- random histories -----------------------------------------------------------------------------
 
 STEP = st.tuples(
     st.sampled_from(
         ["guess", "right", "resend", "cancel", "claim", "hand", "taken", "refuse", "postpone",
-         "lost", "receipt", "sweep"]
+         "lost", "receipt", "sweep", "redeem"]
     ),
     st.integers(0, 3),
     st.sampled_from([0, 1, 20, 31, 70, 300]),
@@ -397,6 +439,7 @@ def step(v: Verification, word: str, pick: int, at: timedelta, delivery: Deliver
         "lost": lambda: v.answer_lost(number, "lost", now=now),
         "receipt": lambda: v.received(number, delivery, None, now),
         "sweep": lambda: v.at(now),
+        "redeem": lambda: v.redeem(now),
     }
     return moves[word]()
 
@@ -412,7 +455,7 @@ def test_whatever_happens_the_promises_hold(
         at += second(seconds_on)
         try:
             after = step(v, word, pick, at, delivery)
-        except (VerificationEnded, TooSoon, QuotaExceeded, ClaimLost):
+        except (VerificationEnded, TooSoon, QuotaExceeded, ClaimLost, ProofSpent):
             continue
         assert after.attempts <= after.policy.max_attempts
         assert len(after.challenges) <= after.policy.max_sends
@@ -425,8 +468,46 @@ def test_whatever_happens_the_promises_hold(
                 v.attempts,
             )
         assert after.is_pending == (after.ended_at is None)
+        if after.redeemed_at != v.redeemed_at:
+            assert v.redeemed_at is None
+            assert v.status is Status.APPROVED
+            assert NOW + at < v.proof_expires_at
         for old, new in zip(v.challenges, after.challenges, strict=False):
             assert new.delivery is old.delivery or new.delivery in MOVES[old.delivery]
         if after.status is Status.FAILED:
             assert not any(c.may_be_out for c in after.challenges if v.is_pending)
         v = after
+
+
+# -- tests that are never sent --------------------------------------------------------------------
+
+
+def test_what_is_rehearsed_leaves_the_queue_and_can_be_opened() -> None:
+    v = replace(fresh(), is_test=True)
+    v = v.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+    assert v.newest.delivery is Delivery.DELIVERED
+    assert not v.newest.is_queued
+    assert (v.expires_at, v.newest.digest) == (NOW + second(60), "digest")
+    assert v.check(lambda _: True, caller="key", now=NOW).status is Status.APPROVED
+
+
+def test_what_is_rehearsed_late_changes_nothing_that_is_over() -> None:
+    v = replace(fresh(), is_test=True)
+    played = v.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+    assert played.rehearsed(1, "other", expires_at=NOW + second(99), now=NOW) == played
+    canceled = v.cancel(NOW)
+    assert canceled.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW) == canceled
+    late = v.rehearsed(1, "digest", expires_at=NOW + second(9999), now=v.expires_at)
+    assert (late.status, late.newest.digest) == (Status.FAILED, None)
+
+
+def test_only_a_test_is_rehearsed() -> None:
+    with pytest.raises(AssertionError):
+        fresh().rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+
+
+def test_a_delayed_message_is_due_later_and_dies_no_later() -> None:
+    v = fresh()
+    delayed = v.delayed(second(10))
+    assert delayed.newest.due_at == NOW + second(10)
+    assert replace(delayed.newest, due_at=NOW) == v.newest

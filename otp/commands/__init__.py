@@ -50,13 +50,14 @@ class _WrongUsage(click.ClickException):
 def _given(command: click.Command, setup: Setup) -> click.Command:
     given = copy.copy(command)
     given.context_settings = {**command.context_settings, "obj": setup}
-    if isinstance(given, click.Group):
-        given.commands = {name: _plain(inner) for name, inner in given.commands.items()}
     return _plain(given)
 
 
 def _plain(command: click.Command) -> click.Command:
-    """The command, its wrong usage told in one line; click would print four."""
+    """The command and all below it, wrong usage told in one line; click would print four."""
+    if isinstance(command, click.Group):
+        command = copy.copy(command)
+        command.commands = {name: _plain(inner) for name, inner in command.commands.items()}
     plain = copy.copy(command)
 
     def make_context(*args: Any, **named: Any) -> click.Context:

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from otp.client import SIGN_IN, ApiKey, Client, Mode, Rights
+from otp.commands import client_test_number
 from otp.commands.parts import Setup
 from otp.settings.notation import line, whole
 from otp.web import World
@@ -30,6 +31,9 @@ _name = line(80)
 @click.group()
 def client() -> None:
     """Calling applications and their keys."""
+
+
+client.add_command(client_test_number.group)
 
 
 @client.command()

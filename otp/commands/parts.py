@@ -13,11 +13,11 @@ import click
 from otp.errors import (
     InvalidPhoneNumber,
     NotFound,
-    QuotaExceeded,
-    TooSoon,
     Unavailable,
+    Wait,
 )
 from otp.keys import TokenBytes
+from otp.phone import ANY, Phone
 from otp.sender import Sender
 from otp.settings import Settings, SettingsError
 from otp.web import World
@@ -41,6 +41,10 @@ _UNAVAILABLE: Final = {
     "budget": "The send budget is used up.",
     "route": "No route takes messages now.",
 }
+
+_SHORTEST: Final = 7
+_LONGEST: Final = 15
+"""Digits of a number, by ITU-T E.164; the shortest in use has seven with its country code."""
 
 ReadSettings = Callable[[], Settings]
 Assemble = Callable[[Settings], Parts]
@@ -76,6 +80,15 @@ class Setup:
                 parts.close()
 
 
+def any_number(parts: Parts, text: str) -> Phone:
+    """Any number at all: one that is no longer served may still have to be found and erased."""
+    region = parts.world.settings.default_region
+    found = Phone.parse(text, region=region, served={ANY}, allow=("+",))
+    if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST:
+        raise InvalidPhoneNumber("not_a_number")
+    return found
+
+
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """Makes a failure that can be foreseen a few words on stderr, and the exit code 1."""
@@ -87,7 +100,7 @@ def told_plainly() -> Iterator[None]:
         message = f"This phone number cannot be used: {error.reason}."
     except NotFound:
         message = "There is nothing under this id."
-    except (TooSoon, QuotaExceeded) as error:
+    except Wait as error:
         wait = math.ceil(error.retry_in.total_seconds())
         message = f"A message to this number has to wait: try again in {wait} s."
     except Unavailable as error:

@@ -9,21 +9,17 @@ from typing import Final
 import click
 
 from otp.challenge import Challenge
-from otp.commands.parts import Parts, Setup
-from otp.errors import InvalidPhoneNumber
-from otp.phone import ANY, Phone
+from otp.client import plain_id
+from otp.commands.parts import Setup, any_number
 from otp.store.flags import blocked_flag
 from otp.verification import Verification
 
 _SHOWN: Final = 20
-_SHORTEST: Final = 7
-_LONGEST: Final = 15
-"""Digits of a number, by ITU-T E.164; the shortest in use has seven with its country code."""
 
 
 @click.group()
 def phone() -> None:
-    """What happened to a number; block, erase."""
+    """What happened to a number; unlock, block, erase."""
 
 
 @phone.command()
@@ -37,13 +33,13 @@ def show(setup: Setup, number: str) -> None:
     """
     with setup.parts() as parts:
         store, now = parts.world.store, parts.world.clock()
-        found = _phone(parts, number)
+        found = any_number(parts, number)
         blocked = store.flag(blocked_flag(store.lookup, found))
         names = {client.id: client.name for client in store.clients()}
         happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
     for v in happened:
-        click.echo("\n".join(_told(v, names.get(v.client_id, v.client_id))))
+        click.echo("\n".join(_told(v, names.get(plain_id(v.client_id), v.client_id))))
     if not happened:
         click.echo("Nothing is known of it.")
 
@@ -66,6 +62,22 @@ def allow(setup: Setup, number: str) -> None:
 
 @phone.command()
 @click.argument("number")
+@click.option("--sends", is_flag=True, help="Forgive its messages too, so that it may get more.")
+@click.pass_obj
+def unlock(setup: Setup, number: str, *, sends: bool) -> None:
+    """Lift the lock of wrong codes.
+
+    The wrong codes that were counted for a number are forgiven; those of a pending verification
+    stay spent.
+    """
+    with setup.parts() as parts:
+        found = any_number(parts, number)
+        parts.world.service.unlock(found, sends=sends)
+    click.echo(f"{found.masked}: wrong codes{' and messages' if sends else ''} forgiven")
+
+
+@phone.command()
+@click.argument("number")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def forget(setup: Setup, number: str, *, yes: bool) -> None:
@@ -75,7 +87,7 @@ def forget(setup: Setup, number: str, *, yes: bool) -> None:
     for the number, not the number.
     """
     with setup.parts() as parts:
-        found = _phone(parts, number)
+        found = any_number(parts, number)
         if not yes:
             click.confirm(f"Erase all that is known of {found.masked}?", abort=True)
         count = parts.world.store.forget_number(found)
@@ -84,23 +96,15 @@ def forget(setup: Setup, number: str, *, yes: bool) -> None:
 
 def _set_blocked(setup: Setup, number: str, *, blocked: bool) -> None:
     with setup.parts() as parts:
-        store, found = parts.world.store, _phone(parts, number)
+        store, found = parts.world.store, any_number(parts, number)
         store.put_flag(blocked_flag(store.lookup, found), "1" if blocked else None)
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
 
 
-def _phone(parts: Parts, number: str) -> Phone:
-    """Any number at all: one that is no longer served may still have to be found and erased."""
-    region = parts.world.settings.default_region
-    found = Phone.parse(number, region=region, served={ANY}, allow=("+",))
-    if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST:
-        raise InvalidPhoneNumber("not_a_number")
-    return found
-
-
 def _told(v: Verification, client: str) -> Iterator[str]:
     yield (
-        f"\n{_time(v.created_at)}  {client}  {v.purpose or '-'}  {v.status}"
+        f"\n{_time(v.created_at)}  {client}{' (test)' if v.is_test else ''}"
+        f"  {v.purpose or '-'}  {v.status}"
         f"  {v.attempts} of {v.policy.max_attempts} attempts  support code {v.support_code}"
     )
     for challenge in v.challenges:

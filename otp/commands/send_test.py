@@ -33,6 +33,8 @@ def send_test(setup: Setup, number: str) -> None:
         service = parts.world.service
         v = service.start(_CALLER, number, purpose="send-test").verification
         try:
+            if v.is_test:
+                raise click.ClickException("This is a test number: nothing is ever sent to it.")
             last = _followed(parts, v.id, v.created_at)
         finally:
             with contextlib.suppress(VerificationEnded, NotFound):

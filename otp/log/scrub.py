@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +24,7 @@ LONGEST: Final = 2048
 LONGEST_TRACEBACK: Final = 16384
 """Characters of a traceback, of which the end is kept: it says what went wrong."""
 
+_SHORT: Final = 48
 _HIDDEN: Final = "•••"
 _CUT: Final = "…"
 _DEEPEST: Final = 5
@@ -33,6 +35,11 @@ _CREDENTIALS: Final = frozenset({"authorization", "access_token", "cookie", "set
 _INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_ANY_DIGIT: Final = re.compile(r"\d")
+_SHORTEST_CODE: Final = 6
+_MASKED: Final = re.compile(r"\+[0-9]{1,3}•+[0-9]{2,4}")
+_MARKS: Final = ("bearer", "access_token", "otp_", "ver_", "eyj")
 
 _CREDENTIAL: Final = re.compile(
     r"(?P<kind>\bbearer(?:\s|\+|%20)+)[^\s\"',;]+"
@@ -70,17 +77,31 @@ class Scrubber:
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        # Most of what is logged is words that come again and again.
+        self._short = lru_cache(maxsize=1024)(self._clean)
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        return {
-            self.text(str(key)): (
-                self.traceback(str(value)) if key in _TRACEBACKS else self._entry(key, value, 1)
-            )
-            for key, value in event.items()
-        }
+        clean: EventDict = {}
+        short = self._short
+        for key, value in event.items():
+            if key in _TRACEBACKS:
+                clean[key] = self.traceback(str(value))
+            elif type(value) is str and len(value) <= _SHORT and not _names_credentials(key):
+                clean[short(key)] = short(value)
+            else:
+                clean[self.text(str(key))] = self._entry(key, value, 1)
+        return clean
 
     def text(self, text: str) -> str:
         """*text* on one line, cut to `LONGEST`, without what must not be seen."""
+        return self._short(text) if len(text) <= _SHORT else self._clean(text)
+
+    def _clean(self, text: str) -> str:
+        if _is_plain(text):
+            return self._secrets.sub(_HIDDEN, text)
+        return self._searched(text)
+
+    def _searched(self, text: str) -> str:
         clean = _CONTROL.sub(_escaped, self._hidden(text[: LONGEST * 8]))
         return clean if len(clean) <= LONGEST else clean[:LONGEST] + _CUT
 
@@ -94,8 +115,7 @@ class Scrubber:
         return _DIGITS.sub(_number, _CREDENTIAL.sub(_credential, text))
 
     def _entry(self, key: Any, value: Any, depth: int) -> Any:
-        named = str(key).lower().replace("-", "_") in _CREDENTIALS
-        return _HIDDEN if named and value else self._value(value, depth)
+        return _HIDDEN if _names_credentials(key) and value else self._value(value, depth)
 
     def _value(self, value: Any, depth: int) -> Any:
         match value:
@@ -128,6 +148,26 @@ class Scrubber:
                 return [self._value(entry, depth + 1) for entry in entries]
             case _:
                 return self.text(_shown(value))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing is to be found in *text*, but for a given secret.
+
+    Short, printable, with too few digits for a code and none of the words that go before a
+    credential: so are nearly all values, and searching them costs as much as all else of a line.
+    """
+    low = text.lower()
+    return (
+        len(text) <= _SHORT
+        and text.isprintable()
+        and (len(_ANY_DIGIT.findall(text)) < _SHORTEST_CODE or _MASKED.fullmatch(text) is not None)
+        and not any(mark in low for mark in _MARKS)
+    )
+
+
+@lru_cache(maxsize=256)
+def _names_credentials(key: Hashable) -> bool:
+    return str(key).lower().replace("-", "_") in _CREDENTIALS
 
 
 def _spells_a_number(entries: Sequence[Any]) -> bool:

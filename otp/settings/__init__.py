@@ -75,8 +75,9 @@ class Settings:
             default="",
             shown="the database",
             mask=notation.without_credentials,
-            meaning="Storage of the HTTP flood limits: empty for the same database, or "
-            "`redis://…`.",
+            meaning="Where the HTTP flood limits are counted: empty for the database (or memory, "
+            "where one web process serves an SQLite file alone), or `redis://…`, which needs the "
+            "Python package redis.",
         ),
         PlainValidator(notation.limits_storage),
     ] = field(repr=False)
@@ -252,7 +253,9 @@ class Settings:
             default="",
             demo="0",
             shown="required when the public URL is https",
-            meaning="How many proxies in front set `X-Forwarded-For`.",
+            meaning="How many proxies in front add to `X-Forwarded-For`; a person's address is "
+            "the so-many-th from the right. Nobody may reach the port but through them, and one "
+            "of them must drop header names with underscores, as nginx does.",
         ),
         PlainValidator(checks.trusted_proxies),
     ]
@@ -268,12 +271,13 @@ class Settings:
         _Rates,
         Setting(
             default="600/minute",
-            meaning="Requests per address at the pages and with publishable keys.",
+            meaning="Requests per IPv4 address or IPv6 /64: at the pages, and at the API but for "
+            "secret keys, all together.",
         ),
     ]
     client_flood_limit: Annotated[
         _Rates,
-        Setting(default="60000/minute", meaning="Requests per client with secret keys."),
+        Setting(default="60000/minute", meaning="Requests per client with its secret keys."),
     ]
     sender: Annotated[
         bool,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from otp.challenge import Challenge
 from otp.client import ApiKey, Client
@@ -27,8 +27,7 @@ Change = Callable[[Verification], Verification]
 """Pure, and short: it runs while a row or the file is locked, and may run again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """At most *limit* in any *window*, counted under *bucket* (a keyed name, never a number).
 
     *name* is its public word. Counts are kept in sixtieths of the window and all that overlap it
@@ -39,6 +38,14 @@ class Quota:
     bucket: str
     limit: int
     window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """*taken* of a quota count now; the oldest of them no longer do after *frees_in*."""
+
+    taken: int
+    frees_in: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,18 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a change costs, taken in its transaction or not at all."""
+    """What a change costs, taken in its transaction or not at all.
 
+    None of the flags named in *unless* may be set. Each quota of *room* must have room for one,
+    and nothing is counted against it; each of *take* is counted as often as it is named. Looked at
+    in the order unless, room, gap, take.
+    """
+
+    unless: tuple[str, ...] = ()
+    room: tuple[Quota, ...] = ()
+    gap: Gap | None = None
     take: tuple[Quota, ...] = ()
     give_back: tuple[Taken, ...] = ()
-    gap: Gap | None = None
 
 
 FREE = Price()
@@ -126,12 +140,15 @@ class Store(Protocol):
         now: datetime,
         price: Price = FREE,
         replay: Replay | None = None,
+        resumes: bool = False,
     ) -> Verification:
         """Take *price* and insert the verification with its challenges, or raise and do neither.
 
         If *replay* was used before, changes nothing and returns the verification it made; of
-        racing twins exactly one is added and all callers get it. Raises `QuotaExceeded`,
-        `TooSoon` (for the gap) or `ReplayMismatch`.
+        racing twins exactly one is added and all callers get it. With *resumes*, if one of the
+        same client, number, purpose and `is_test` is pending at *now*, changes nothing and returns
+        that one; of the price, *unless* and *room* are looked at before. Raises `Flagged`,
+        `QuotaExceeded`, `TooSoon` (for the gap) or `ReplayMismatch`.
         """
 
     def replayed(self, client_id: str, replay: Replay) -> Remembered | None:
@@ -147,21 +164,16 @@ class Store(Protocol):
         change: Change,
         *,
         now: datetime,
-        guard: Sequence[Quota] = (),
         price: Callable[[Verification, Verification], Price] | Price = FREE,
         replay: Replay | None = None,
     ) -> Verification:
         """Write `change(v)` for the newest v; no other swap of it runs between.
 
-        *guard* quotas must have room before *change* runs; nothing is counted against them.
         *price*, or what it answers for (before, after), is taken with the change. If *replay* was
         used before, changes nothing and returns the verification as it stands; if not, it is
-        remembered, also where *change* changed nothing. Raises `NotFound`,
-        `QuotaExceeded`, `TooSoon`, `ReplayMismatch`, or whatever *change* raised.
+        remembered, also where *change* changed nothing. Raises `NotFound`, whatever *change*
+        raised, then `Flagged`, `QuotaExceeded`, `TooSoon`, `ReplayMismatch`.
         """
-
-    def pending(self, client_id: str, phone: Phone, purpose: str | None) -> Verification | None:
-        """The newest one of this client, number and purpose that is written down as pending."""
 
     def by_reference(self, client_id: str, reference: str, limit: int) -> list[Verification]:
         """Those a client gave this reference, newest first."""
@@ -186,7 +198,16 @@ class Store(Protocol):
         """When the challenge was queued that has waited longest to be handed over."""
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
-        """Count one against every quota, or raise `QuotaExceeded` and count none."""
+        """Count one against every quota, or raise `QuotaExceeded` and count none.
+
+        Of several that are full, the one is named that is full for longest.
+        """
+
+    def forget_counts(self, quotas: Sequence[Quota]) -> None:
+        """Set the counts of these quotas back to nothing; for operators."""
+
+    def used(self, quota: Quota, now: datetime) -> Used:
+        """How much of *quota* is taken. Looks only."""
 
     def overdue(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(client id, verification id) of those that `at(now)` would change."""
@@ -194,7 +215,7 @@ class Store(Protocol):
     def purge(self, before: datetime, now: datetime, limit: int) -> int:
         """Forget up to *limit* verifications ended before *before*; say how many.
 
-        Also forgets replay records, sessions, spent proofs and counters that are over at *now*.
+        Also forgets replay records, sessions and counters that are over at *now*.
         """
 
     def put_client(self, client: Client) -> None: ...
@@ -208,6 +229,9 @@ class Store(Protocol):
 
     def key(self, key_id: str) -> ApiKey | None: ...
 
+    def key_and_client(self, key_id: str) -> tuple[ApiKey, Client] | None:
+        """A key and whose it is, in one look."""
+
     def keys(self, client_id: str) -> list[ApiKey]: ...
 
     def put_session(self, session: Session, replaces: bytes | None = None) -> None:
@@ -219,9 +243,6 @@ class Store(Protocol):
     def session(self, digest: bytes, now: datetime) -> Session | None: ...
 
     def end_session(self, digest: bytes) -> None: ...
-
-    def spend(self, jti: str, until: datetime) -> bool:
-        """Whether this caller is the one who redeems it: true exactly once."""
 
     def put_flag(self, name: str, value: str | None) -> None:
         """Remember a word under *name* (pause, blocked numbers), or forget it."""
@@ -266,5 +287,6 @@ __all__ = [
     "Store",
     "Taken",
     "Unavailable",
+    "Used",
     "open_store",
 ]

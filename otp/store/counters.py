@@ -6,68 +6,138 @@ the limit and a refused change costs nothing. Nothing here begins or commits.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
-from otp.errors import QuotaExceeded, TooSoon
-from otp.store import Gap, Price, Quota, Taken
+from otp.errors import Flagged, QuotaExceeded, TooSoon
+from otp.store import Gap, Price, Quota, Taken, Used
 from otp.store.columns import micros, moment
 from otp.store.rows import Connection
 
 _SLOTS: Final = 60
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+_Wanted = Sequence[tuple[Quota, int]]
+"""Quotas, and how much is wanted of each."""
 
-def pay(connection: Connection, price: Price, now: datetime) -> None:
-    """Take the whole *price*. Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back."""
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look found: how much was taken of each quota, and when the last send was."""
+
+    wanted: _Wanted
+    sums: Sequence[int]
+    last_at: int | None
+
+
+def look(connection: Connection, price: Price, now: datetime) -> Seen:
+    """All that a price must know, in one statement; then what forbids the change raises.
+
+    Raises `Flagged`, or `QuotaExceeded` for want of room. Counts nothing.
+    """
+    wanted = (*((quota, 1) for quota in price.room), *_wanted(price.take))
+    values = [
+        *price.unless,
+        *(value for quota, _ in wanted for value in _around(quota, now)),
+        *((price.gap.bucket,) if price.gap else ()),
+    ]
+    if not values:
+        return Seen([], (), None)
+    statement = _look(len(price.unless), len(wanted), price.gap is not None)
+    [found] = connection.execute(statement, values).fetchall()
+    for name, is_set in zip(price.unless, found, strict=False):
+        if is_set:
+            raise Flagged(name)
+    sums = found[len(price.unless) :]
+    split = len(price.room)
+    _require(connection, wanted[:split], sums[:split], now)
+    return Seen(wanted[split:], sums[split : len(wanted)], sums[-1] if price.gap else None)
+
+
+def pay(connection: Connection, price: Price, seen: Seen, now: datetime) -> None:
+    """Take the price, as it was *seen* in this transaction.
+
+    Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back.
+    """
     if price.gap:
-        _keep(connection, price.gap, now)
-    take(connection, price.take, now)
-    for taken in sorted(price.give_back, key=lambda taken: _order(taken.quota)):
-        _give_back(connection, taken)
+        _keep(connection, price.gap, seen.last_at, now)
+    if seen.wanted:
+        _require(connection, seen.wanted, seen.sums, now)
+        _count(connection, seen.wanted, now)
+    if price.give_back:
+        _give_back(connection, price.give_back)
 
 
 def take(connection: Connection, quotas: Iterable[Quota], now: datetime) -> None:
-    """Count one against each of *quotas*, as often as it is named; `QuotaExceeded` if one is full.
+    """Count one against each of *quotas*, as often as it is named, or raise `QuotaExceeded`."""
+    price = Price(take=tuple(quotas))
+    pay(connection, price, look(connection, price, now), now)
 
-    They are counted in one order everywhere: on a database that locks rows, two takers of the same
-    quotas in different orders would wait for each other for ever.
+
+def _wanted(quotas: Iterable[Quota]) -> _Wanted:
+    """How often each is named, in one order everywhere.
+
+    On a database that locks rows, two takers of the same quotas in different orders would wait for
+    each other for ever.
     """
-    wanted = sorted(Counter(quotas).items(), key=lambda item: _order(item[0]))
-    for quota, count in wanted:
-        require_room(connection, quota, now, count)
-    for quota, count in wanted:
-        slot = micros(now) // _width(quota)
-        connection.execute(
-            "INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (bucket, span, slot) DO UPDATE SET taken = quota.taken + excluded.taken",
-            (quota.bucket, _span(quota), slot, count, _leaves(quota, slot)),
-        )
+    return [(quota, sum(1 for _ in same)) for quota, same in groupby(sorted(quotas, key=_order))]
 
 
-def require_room(connection: Connection, quota: Quota, now: datetime, count: int = 1) -> None:
-    """Raises `QuotaExceeded` unless *count* more fit into *quota* at *now*. Counts nothing.
+def _require(connection: Connection, wanted: _Wanted, sums: Sequence[int], now: datetime) -> None:
+    """Raises `QuotaExceeded` unless as much as is *wanted* fits into every quota.
 
-    Slots up to one window ahead are summed as well: they were counted by a clock that has since
-    stepped back, or runs ahead of ours, and are not given away.
+    Of several that are full, it names the one that is full for longest.
     """
-    first = (micros(now) - _span(quota)) // _width(quota)
-    last = micros(now + quota.window) // _width(quota)
+    full = [
+        QuotaExceeded(quota.name, _until_room(connection, quota, count, now))
+        for (quota, count), taken in zip(wanted, sums, strict=True)
+        if taken + count > quota.limit
+    ]
+    if full:
+        raise max(full, key=lambda refusal: refusal.retry_in)
+
+
+def _count(connection: Connection, wanted: _Wanted, now: datetime) -> None:
+    connection.execute(_counted(len(wanted)), tuple(_counts(wanted, now)))
+
+
+def _until_room(connection: Connection, quota: Quota, count: int, now: datetime) -> timedelta:
+    """How long until *count* more fit into a quota that is full."""
     rows = connection.execute(
         "SELECT slot, taken FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? ORDER BY slot",
-        (quota.bucket, _span(quota), first, last),
+        _around(quota, now),
     ).fetchall()
     excess = sum(taken for _, taken in rows) + count - quota.limit
-    if excess <= 0:
-        return
     for slot, taken in rows:
         excess -= taken
         if excess <= 0:
-            raise QuotaExceeded(quota.name, moment(_leaves(quota, slot)) - now)
-    raise QuotaExceeded(quota.name, quota.window)
+            return moment(_leaves(quota, slot)) - now
+    return quota.window
+
+
+def forget(connection: Connection, quotas: Iterable[Quota]) -> None:
+    """Set the counts of *quotas* back to nothing."""
+    for quota in quotas:
+        connection.execute(
+            "DELETE FROM quota WHERE bucket = ? AND span = ?",
+            (quota.bucket, _measure(quota.window)[0]),
+        )
+
+
+def used(connection: Connection, quota: Quota, now: datetime) -> Used:
+    """How much of *quota* is taken at *now*, by the same sum."""
+    [(taken, oldest)] = connection.execute(
+        "SELECT coalesce(sum(taken), 0), min(slot) FROM quota"
+        " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? AND taken > 0",
+        _around(quota, now),
+    ).fetchall()
+    frees_in = moment(_leaves(quota, oldest)) - now if taken else timedelta()
+    return Used(int(taken), frees_in)
 
 
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:
@@ -80,24 +150,25 @@ def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]
         )
 
 
-def _give_back(connection: Connection, taken: Taken) -> None:
-    quota = taken.quota
-    connection.execute(
-        "UPDATE quota SET taken = taken - 1"
-        " WHERE bucket = ? AND span = ? AND slot = ? AND taken > 0",
-        (quota.bucket, _span(quota), micros(taken.at) // _width(quota)),
-    )
+def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
+    for taken in sorted(given, key=lambda taken: _order(taken.quota)):
+        quota = taken.quota
+        span, width = _measure(quota.window)
+        connection.execute(
+            "UPDATE quota SET taken = taken - 1"
+            " WHERE bucket = ? AND span = ? AND slot = ? AND taken > 0",
+            (quota.bucket, span, micros(taken.at) // width),
+        )
 
 
-def _keep(connection: Connection, gap: Gap, now: datetime) -> None:
+def _keep(connection: Connection, gap: Gap, last_at: int | None, now: datetime) -> None:
     """Remember *now* as the last send under the bucket, or raise `TooSoon`.
 
     A last send that lies ahead by less than the wait still counts: callers read their clocks before
     they queue for the database. One that lies further ahead was written by a clock that has since
     stepped back, and nobody must wait for that.
     """
-    rows = connection.execute("SELECT last_at FROM gap WHERE bucket = ?", (gap.bucket,)).fetchall()
-    for (last_at,) in rows:
+    if last_at is not None:
         since = now - moment(last_at)
         if abs(since) < gap.wait:
             raise TooSoon(min(gap.wait - since, gap.wait))
@@ -109,19 +180,61 @@ def _keep(connection: Connection, gap: Gap, now: datetime) -> None:
     )
 
 
+@lru_cache
+def _look(flags: int, quotas: int, gap: bool) -> str:
+    """One row: whether each flag is set, the sum of each quota over its slots, the last send."""
+    flag = "EXISTS (SELECT 1 FROM flag WHERE name = ?)"
+    taken = (
+        "(SELECT coalesce(sum(taken), 0) FROM quota"
+        " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ?)"
+    )
+    last = "(SELECT last_at FROM gap WHERE bucket = ?)"
+    return "SELECT " + ", ".join([flag] * flags + [taken] * quotas + [last] * gap)
+
+
+@lru_cache
+def _counted(count: int) -> str:
+    rows = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+    return (
+        f"INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES {rows}"  # noqa: S608
+        " ON CONFLICT (bucket, span, slot) DO UPDATE SET taken = quota.taken + excluded.taken"
+    )
+
+
+def _counts(wanted: _Wanted, now: datetime) -> Iterator[int | str]:
+    at = micros(now)
+    for quota, count in wanted:
+        span, width = _measure(quota.window)
+        slot = at // width
+        yield from (quota.bucket, span, slot, count, (slot + 1) * width + span)
+
+
+def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
+    """The bucket, and the slots that count at *now*.
+
+    Those up to one window ahead do as well: they were counted by a clock that has since stepped
+    back, or runs ahead of ours, and are not given away.
+    """
+    at = micros(now)
+    span, width = _measure(quota.window)
+    return quota.bucket, span, (at - span) // width, (at + span) // width
+
+
 def _order(quota: Quota) -> tuple[str, timedelta]:
     return quota.bucket, quota.window
 
 
-def _span(quota: Quota) -> int:
-    return quota.window // _MICROSECOND
+@lru_cache
+def _measure(window: timedelta) -> tuple[int, int]:
+    """The length of a window and of its slots, in microseconds.
 
-
-def _width(quota: Quota) -> int:
-    """The length of a slot. A window that is not sixty whole microseconds long has a few more."""
-    return max(_span(quota) // _SLOTS, 1)
+    A window that is not sixty whole microseconds long has a few more slots.
+    """
+    span = window // _MICROSECOND
+    return span, max(span // _SLOTS, 1)
 
 
 def _leaves(quota: Quota, slot: int) -> int:
     """When the last of *slot* is no longer within the window."""
-    return (slot + 1) * _width(quota) + _span(quota)
+    span, width = _measure(quota.window)
+    return (slot + 1) * width + span

@@ -9,9 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -68,7 +66,7 @@ class Writer:
                 self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
                 self._thread.start()
             self._waiting.put(change)
-        answer: T = change.answer.result()
+        answer: T = change.answer()
         return answer
 
     def rest(self) -> None:
@@ -107,7 +105,7 @@ class Writer:
             if connection:
                 connection.close()
             for change in batch:
-                change.answer.set_exception(_unavailable(error))
+                change.fail(_unavailable(error))
             return None
         for answer in answers:
             answer()
@@ -134,15 +132,40 @@ class Writer:
             connection.execute("ROLLBACK TO change")
             connection.execute("RELEASE change")
             refused = isinstance(error, self._refusal)
-            return partial(change.answer.set_exception, _unavailable(error) if refused else error)
+            return partial(change.fail, _unavailable(error) if refused else error)
         connection.execute("RELEASE change")
-        return partial(change.answer.set_result, value)
+        return partial(change.succeed, value)
 
 
-@dataclass(frozen=True, slots=True)
 class _Change:
-    work: Callable[[Connection], Any]
-    answer: Future[Any] = field(default_factory=Future)
+    """What one caller waits for. A bare lock: a future costs as much as the change itself."""
+
+    __slots__ = ("_done", "_error", "_value", "work")
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def succeed(self, value: Any) -> None:
+        self._value = value
+        self._done.release()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._done.release()
+
+    def answer(self) -> Any:
+        """Wait for what came of it: its value, or its error raised."""
+        self._done.acquire()
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # an error that its traceback holds would live on
+        return self._value
 
 
 def _unavailable(cause: BaseException) -> Unavailable:

@@ -1,4 +1,4 @@
-"""What is kept whole: clients, their keys, browser sessions, spent proofs, flags, sealed keys.
+"""What is kept whole: clients, their keys, browser sessions, flags, sealed keys.
 
 Plain statements over one table each. Nothing here begins or commits.
 """
@@ -6,15 +6,18 @@ Plain statements over one table each. Nothing here begins or commits.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, Final
 
-from otp.client import ApiKey, Client, Mode, Rights
+from otp.client import ApiKey, Client, Mode, Rights, TestNumber
 from otp.keys import KEY_BYTES, Keyring, Lookup, TokenBytes, Unsealable
 from otp.store import Session
 from otp.store.columns import micros, micros_or_none, moment, moment_or_none
 from otp.store.rows import Connection
 
-_LOOKUP = "lookup"
+_LOOKUP: Final = "lookup"
+_CLIENT: Final = "SELECT id, name, policy, test_numbers, created_at FROM client"
 
 
 def permanent_lookup(connection: Connection, keyring: Keyring, token_bytes: TokenBytes) -> Lookup:
@@ -47,30 +50,28 @@ def permanent_lookup(connection: Connection, keyring: Keyring, token_bytes: Toke
 
 def put_client(connection: Connection, client: Client) -> None:
     connection.execute(
-        "INSERT INTO client (id, name, policy, created_at) VALUES (?, ?, ?, ?)"
+        "INSERT INTO client (id, name, policy, test_numbers, created_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET"
-        " name = excluded.name, policy = excluded.policy, created_at = excluded.created_at",
+        " name = excluded.name, policy = excluded.policy, test_numbers = excluded.test_numbers,"
+        " created_at = excluded.created_at",
         (
             client.id,
             client.name,
             json.dumps(dict(client.policy), separators=(",", ":")),
+            _test_numbers_text(client.test_numbers),
             micros(client.created_at),
         ),
     )
 
 
 def client(connection: Connection, client_id: str) -> Client | None:
-    rows = connection.execute(
-        "SELECT id, name, policy, created_at FROM client WHERE id = ?", (client_id,)
-    ).fetchall()
+    rows = connection.execute(f"{_CLIENT} WHERE id = ?", (client_id,)).fetchall()
     return _client(*rows[0]) if rows else None
 
 
 def clients(connection: Connection) -> list[Client]:
     """Oldest first."""
-    rows = connection.execute(
-        "SELECT id, name, policy, created_at FROM client ORDER BY created_at, id"
-    ).fetchall()
+    rows = connection.execute(f"{_CLIENT} ORDER BY created_at, id").fetchall()
     return [_client(*row) for row in rows]
 
 
@@ -102,6 +103,22 @@ def key(connection: Connection, key_id: str) -> ApiKey | None:
     return _api_key(*rows[0]) if rows else None
 
 
+def key_and_client(connection: Connection, key_id: str) -> tuple[ApiKey, Client] | None:
+    rows = connection.execute(
+        "SELECT k.id, k.client, k.rights, k.mode, k.digest, k.created_at, k.revoked_at,"
+        " c.id, c.name, c.policy, c.test_numbers, c.created_at"
+        " FROM api_key AS k JOIN client AS c ON c.id = k.client WHERE k.id = ?",
+        (key_id,),
+    ).fetchall()
+    return _key_and_client(rows[0]) if rows else None
+
+
+# What was just read is looked at anew each time, so a revoked key is revoked; what it means is not.
+@lru_cache(maxsize=256)
+def _key_and_client(row: tuple[Any, ...]) -> tuple[ApiKey, Client]:
+    return _api_key(*row[:7]), _client(*row[7:])
+
+
 def keys(connection: Connection, client_id: str) -> list[ApiKey]:
     """Oldest first, the revoked ones included."""
     rows = connection.execute(
@@ -112,12 +129,42 @@ def keys(connection: Connection, client_id: str) -> list[ApiKey]:
     return [_api_key(*row) for row in rows]
 
 
-def _client(id: str, name: str, policy: str, created_at: int) -> Client:
+def _client(id: str, name: str, policy: str, test_numbers: str, created_at: int) -> Client:
     return Client(
         id=id,
         name=name,
         created_at=moment(created_at),
         policy=tuple(json.loads(policy).items()),
+        test_numbers=_to_test_numbers(test_numbers),
+    )
+
+
+def _test_numbers_text(numbers: tuple[TestNumber, ...]) -> str:
+    rows = [
+        {
+            "index": number.index.hex(),
+            "masked": number.masked,
+            "digest": number.digest,
+            "code_length": number.code_length,
+            "until": number.until.isoformat(),
+        }
+        for number in numbers
+    ]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+# Read with every request; nearly all clients have none.
+@lru_cache(maxsize=256)
+def _to_test_numbers(text: str) -> tuple[TestNumber, ...]:
+    return tuple(
+        TestNumber(
+            index=bytes.fromhex(row["index"]),
+            masked=row["masked"],
+            digest=row["digest"],
+            code_length=row["code_length"],
+            until=date.fromisoformat(row["until"]),
+        )
+        for row in json.loads(text)
     )
 
 
@@ -141,7 +188,7 @@ def _api_key(
     )
 
 
-# -- sessions, proofs, flags ----------------------------------------------------------------------
+# -- sessions, flags ------------------------------------------------------------------------------
 
 
 def put_session(connection: Connection, session: Session, row_key: bytes) -> None:
@@ -180,14 +227,6 @@ def session(connection: Connection, digest: bytes, now: datetime, lookup: Lookup
 
 def end_session(connection: Connection, digest: bytes) -> None:
     connection.execute("DELETE FROM session WHERE digest = ?", (digest,))
-
-
-def spend(connection: Connection, jti: str, until: datetime) -> bool:
-    inserted = connection.execute(
-        "INSERT INTO spent (jti, expires_at) VALUES (?, ?) ON CONFLICT (jti) DO NOTHING",
-        (jti, micros(until)),
-    )
-    return inserted.rowcount == 1
 
 
 def put_flag(connection: Connection, name: str, value: str | None) -> None:

@@ -65,24 +65,28 @@ class Rows:
     def insert(self, connection: Connection, v: Verification) -> None:
         row_key = self.key(v.id)
         number = f"{v.phone.country_code} {v.phone.national}".encode()
-        row = {
-            "row_key": row_key,
-            "number_index": self._lookup.index(v.phone),
-            "number_sealed": self._keyring.seal("number", number, context=row_key),
-        }
-        _insert(connection, "verification", row | columns.of_verification(v))
+        index = self._lookup.index(v.phone)
+        sealed = self._keyring.seal("number", number, context=row_key)
+        row = (row_key, index, sealed, *columns.of_verification(v))
+        connection.execute(_INSERT_VERIFICATION, row)
         for challenge in v.challenges:
             _insert_challenge(connection, row_key, challenge)
 
     def update(self, connection: Connection, before: Verification, after: Verification) -> None:
         """Write the columns that differ. The key and the number never do."""
         row_key = self.key(before.id)
-        changed = columns.changed(columns.of_verification(before), columns.of_verification(after))
+        changed = columns.changed(
+            columns.VERIFICATION_ROW,
+            columns.of_verification(before),
+            columns.of_verification(after),
+        )
         _update(connection, "verification", changed, {"row_key": row_key})
         for old, new in zip(before.challenges, after.challenges, strict=False):
             if new == old:
                 continue
-            changed = columns.changed(columns.of_challenge(old), columns.of_challenge(new))
+            changed = columns.changed(
+                columns.CHALLENGE_ROW, columns.of_challenge(old), columns.of_challenge(new)
+            )
             if new.claim is None:
                 changed["leased_until"] = None
             key = {"verification": row_key, "number": new.number}
@@ -91,24 +95,28 @@ class Rows:
             _insert_challenge(connection, row_key, challenge)
 
     def _verification(self, rows: Sequence[Sequence[Any]]) -> Verification:
-        row_key, number_sealed, *values = rows[0][:_WIDTH]
-        row = dict(zip(columns.VERIFICATION, values, strict=True))
+        row_key, number_sealed, client_id, policy, created_at, *rest = rows[0][:_WIDTH]
+        support_code, purpose, locale, nonce, reference, status, attempts, *ending = rest
+        ended_at, approved_by, wrong_at, is_test, redeemed_at = ending
         return Verification(
             id=self._lookup.public_id(row_key),
-            client_id=row["client"],
+            client_id=client_id,
             phone=self._phone(number_sealed, row_key),
-            policy=columns.to_policy(row["policy"]),
-            created_at=moment(row["created_at"]),
+            policy=columns.to_policy(policy),
+            created_at=moment(created_at),
             challenges=tuple(columns.to_challenge(row[_WIDTH:]) for row in rows),
-            support_code=row["support_code"],
-            purpose=row["purpose"],
-            locale=row["locale"],
-            nonce=row["nonce"],
-            reference=row["reference"],
-            status=Status(row["status"]),
-            attempts=row["attempts"],
-            ended_at=moment_or_none(row["ended_at"]),
-            approved_by=row["approved_by"],
+            support_code=support_code,
+            purpose=purpose,
+            locale=locale,
+            nonce=nonce,
+            reference=reference,
+            status=Status(status),
+            attempts=attempts,
+            ended_at=moment_or_none(ended_at),
+            approved_by=approved_by,
+            wrong_at=columns.to_moments(wrong_at) if wrong_at else (),
+            is_test=bool(is_test),
+            redeemed_at=moment_or_none(redeemed_at),
         )
 
     def _phone(self, sealed: bytes, row_key: bytes) -> Phone:
@@ -131,12 +139,7 @@ _SELECT: Final = (
 
 
 def _insert_challenge(connection: Connection, row_key: bytes, challenge: Challenge) -> None:
-    row = {"verification": row_key, **columns.of_challenge(challenge)}
-    _insert(connection, "challenge", row)
-
-
-def _insert(connection: Connection, table: str, row: Mapping[str, Any]) -> None:
-    connection.execute(_insert_into(table, tuple(row)), tuple(row.values()))
+    connection.execute(_INSERT_CHALLENGE, (row_key, *columns.of_challenge(challenge)))
 
 
 def _update(
@@ -147,10 +150,15 @@ def _update(
         connection.execute(statement, (*row.values(), *key.values()))
 
 
-@lru_cache
 def _insert_into(table: str, names: tuple[str, ...]) -> str:
     marks = ", ".join("?" for _ in names)
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  as above
+
+
+_INSERT_VERIFICATION: Final = _insert_into(
+    "verification", ("row_key", "number_index", "number_sealed", *columns.VERIFICATION_ROW)
+)
+_INSERT_CHALLENGE: Final = _insert_into("challenge", ("verification", *columns.CHALLENGE_ROW))
 
 
 @lru_cache

@@ -25,6 +25,7 @@ from otp.store import (
     Remembered,
     Replay,
     Session,
+    Used,
     counters,
     queue,
     records,
@@ -70,13 +71,18 @@ class SqlStore(ABC):
         now: datetime,
         price: Price = FREE,
         replay: Replay | None = None,
+        resumes: bool = False,
     ) -> Verification:
         client_id = verification.client_id
 
         def work(connection: Connection) -> Verification:
             if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
                 return known.verification
-            counters.pay(connection, price, now)
+            seen = None if price is FREE else counters.look(connection, price, now)
+            if resumes and (pending := self._pending(connection, verification, now)):
+                return pending
+            if seen:
+                counters.pay(connection, price, seen, now)
             self._rows.insert(connection, verification)
             replays.remember(connection, self._rows, verification, replay, now)
             return verification
@@ -99,7 +105,6 @@ class SqlStore(ABC):
         change: Change,
         *,
         now: datetime,
-        guard: Sequence[Quota] = (),
         price: Callable[[Verification, Verification], Price] | Price = FREE,
         replay: Replay | None = None,
     ) -> Verification:
@@ -109,11 +114,10 @@ class SqlStore(ABC):
             if replay and (known := replays.look_up(connection, self._rows, client_id, replay)):
                 return known.verification
             before = self._rows.one(connection, client_id, row_key)
-            for quota in guard:
-                counters.require_room(connection, quota, now)
             after = change(before)
             due = price if isinstance(price, Price) else price(before, after)
-            counters.pay(connection, due, now)
+            if due is not FREE:
+                counters.pay(connection, due, counters.look(connection, due, now), now)
             if after != before:
                 self._rows.update(connection, before, after)
             replays.remember(connection, self._rows, after, replay, now)
@@ -121,13 +125,23 @@ class SqlStore(ABC):
 
         return self._write(work)
 
-    def pending(self, client_id: str, phone: Phone, purpose: str | None) -> Verification | None:
-        newest = (
-            "v.row_key = (SELECT max(row_key) FROM verification WHERE is_pending"
-            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ?)"
-        )
-        found = self._select(newest, self.lookup.index(phone), client_id, purpose or "")
-        return found[0] if found else None
+    def _pending(
+        self, connection: Connection, like: Verification, now: datetime
+    ) -> Verification | None:
+        """The newest one that is pending at *now*, of the client, number and purpose of *like*.
+
+        A test and what is no test do not stand for each other: of them, only one is ever sent.
+        """
+        rows = connection.execute(
+            "SELECT max(row_key) FROM verification WHERE is_pending"
+            " AND number_index = ? AND client = ? AND coalesce(purpose, '') = ? AND is_test = ?",
+            (self.lookup.index(like.phone), like.client_id, like.purpose or "", like.is_test),
+        ).fetchall()
+        if rows[0][0] is None:
+            return None
+        [found] = self._rows.select(connection, "v.row_key = ?", rows[0][0])
+        # One whose number cannot be read any more is of no use to anybody.
+        return found if found.phone and found.at(now).is_pending else None
 
     def by_reference(self, client_id: str, reference: str, limit: int) -> list[Verification]:
         newest = (
@@ -166,6 +180,12 @@ class SqlStore(ABC):
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         self._write(lambda connection: counters.take(connection, quotas, now))
+
+    def forget_counts(self, quotas: Sequence[Quota]) -> None:
+        self._write(lambda connection: counters.forget(connection, quotas))
+
+    def used(self, quota: Quota, now: datetime) -> Used:
+        return self._read(lambda connection: counters.used(connection, quota, now))
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         added = list(counts)
@@ -221,7 +241,7 @@ class SqlStore(ABC):
         if keys:
             self._write(work)
 
-    # -- clients, sessions, proofs, flags ---------------------------------------------------------
+    # -- clients, sessions, flags -----------------------------------------------------------------
 
     def put_client(self, client: Client) -> None:
         self._write(lambda connection: records.put_client(connection, client))
@@ -240,6 +260,9 @@ class SqlStore(ABC):
 
     def key(self, key_id: str) -> ApiKey | None:
         return self._read(lambda connection: records.key(connection, key_id))
+
+    def key_and_client(self, key_id: str) -> tuple[ApiKey, Client] | None:
+        return self._read(lambda connection: records.key_and_client(connection, key_id))
 
     def keys(self, client_id: str) -> list[ApiKey]:
         return self._read(lambda connection: records.keys(connection, client_id))
@@ -260,9 +283,6 @@ class SqlStore(ABC):
 
     def end_session(self, digest: bytes) -> None:
         self._write(lambda connection: records.end_session(connection, digest))
-
-    def spend(self, jti: str, until: datetime) -> bool:
-        return self._write(lambda connection: records.spend(connection, jti, until))
 
     def put_flag(self, name: str, value: str | None) -> None:
         self._write(lambda connection: records.put_flag(connection, name, value))
@@ -302,7 +322,6 @@ _TOUCH: Final = (
 _EXPIRING: Final = {
     "replay": "client, key",
     "session": "digest",
-    "spent": "jti",
     "quota": "bucket, span, slot",
     "gap": "bucket",
 }

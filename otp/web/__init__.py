@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from otp.floods import Floods
 from otp.keys import Keyring, TokenBytes
 from otp.proof import Prover
 from otp.service import Service
@@ -24,5 +25,6 @@ class World:
     store: Store
     service: Service
     prover: Prover
+    floods: Floods
     clock: Clock
     token_bytes: TokenBytes

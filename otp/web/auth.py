@@ -5,13 +5,16 @@ from __future__ import annotations
 from flask import Request
 
 from otp.client import Mode, PresentedKey, Rights
-from otp.errors import Forbidden, NotFound, Unauthorized
+from otp.errors import Forbidden, Unauthorized
+from otp.network import Network
 from otp.service import Caller
 from otp.store import Store
 
 
-def authenticated(request: Request, store: Store) -> Caller:
-    """The caller behind `Authorization: Bearer <key>`.
+def authenticated(request: Request, store: Store, network: Network) -> Caller:
+    """The caller behind `Authorization: Bearer <key>`, who asks from *network*.
+
+    A back end is not where the person is, whose network it may name itself.
 
     Raises `Unauthorized`, the same for a missing, malformed, unknown, wrong and revoked key.
     """
@@ -19,14 +22,17 @@ def authenticated(request: Request, store: Store) -> Caller:
     presented = PresentedKey.parse(text.strip()) if scheme.lower() == "bearer" else None
     if presented is None:
         raise Unauthorized
-    key = store.key(presented.id)
-    if key is None or not key.is_opened_by(presented):
+    found = store.key_and_client(presented.id)
+    if found is None or not found[0].is_opened_by(presented):
         raise Unauthorized
+    key, client = found
     return Caller(
-        client_id=key.client_id,
+        client_id=client.acting(key.mode),
         credential=f"key:{key.id}",
         is_secret=key.rights is Rights.SECRET,
         is_test=key.mode is Mode.TEST,
+        network=None if key.rights is Rights.SECRET else network,
+        client=client,
     )
 
 
@@ -34,9 +40,3 @@ def must_be_secret(caller: Caller) -> None:
     """Raises `Forbidden` for a publishable key."""
     if not caller.is_secret:
         raise Forbidden
-
-
-def must_be_live(caller: Caller) -> None:
-    """Raises `NotFound` for a test key: nothing was ever started with one."""
-    if caller.is_test:
-        raise NotFound

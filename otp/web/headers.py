@@ -7,17 +7,20 @@ anything that depends on who asks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 from werkzeug.exceptions import BadRequest
 
 from otp.keys import TokenBytes
 from otp.settings.notation import is_private
 from otp.web import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REQUEST_ID_LETTERS: Final = 20
 
@@ -33,6 +36,8 @@ _SECURITY: Final = {
     "Permissions-Policy": "otp-credentials=(self), camera=(), geolocation=(), microphone=(), "
     "payment=(), usb=()",
 }
+_LETTERS: Final = bytes(ord("a") + byte % 26 for byte in range(256))
+_REQUEST_ID: Final = "otp.request_id"
 _HSTS: Final = "max-age=63072000; includeSubDomains"
 _STATIC: Final = "/static/"
 _FOR_ANY_HOST: Final = {"/healthz", "/readyz"}
@@ -42,31 +47,46 @@ _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?:
 def install(app: Flask, world: World) -> None:
     """Give every request of *app* an id, refuse foreign hosts, and complete every answer."""
     is_ours = _trusted_hosts(world)
+    inner = app.wsgi_app
+    usual = [*_SECURITY.items()]
+    if world.settings.secure:
+        usual.append(("Strict-Transport-Security", _HSTS))
+
+    # Around the application and not in it: a response object checks each header anew.
+    def complete(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request_id = environ[_REQUEST_ID] = new_request_id(world.token_bytes)
+
+        def started(
+            status: str, headers: list[tuple[str, str]], error: Any = None, /
+        ) -> Callable[[bytes], object]:
+            kept = environ["PATH_INFO"].startswith(_STATIC) and status < "4"
+            return start_response(
+                status,
+                [
+                    *(header for header in headers if header[0] != "Cache-Control"),
+                    *usual,
+                    ("X-Request-Id", request_id),
+                    ("Cache-Control", "public, max-age=3600" if kept else "no-store"),
+                ],
+                error,
+            )
+
+        return inner(environ, started)
+
+    app.wsgi_app = complete  # type: ignore[method-assign]
 
     @app.before_request
     def begin() -> None:
-        g.request_id = new_request_id(world.token_bytes)
+        g.request_id = request.environ[_REQUEST_ID]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        if request.path not in _FOR_ANY_HOST and not is_ours(request.headers.get("Host", "")):
+        if request.path not in _FOR_ANY_HOST and not is_ours(request.environ.get("HTTP_HOST", "")):
             raise BadRequest
-
-    @app.after_request
-    def complete(response: Response) -> Response:
-        response.headers.update(_SECURITY)
-        response.headers["X-Request-Id"] = g.request_id
-        if world.settings.secure:
-            response.headers["Strict-Transport-Security"] = _HSTS
-        if request.path.startswith(_STATIC) and response.status_code < 400:
-            response.headers["Cache-Control"] = "public, max-age=3600"
-        else:
-            response.headers["Cache-Control"] = "no-store"
-        return response
 
 
 def new_request_id(token_bytes: TokenBytes) -> str:
     """Twenty lower-case letters: no digits, which a search for leaked codes might hit by chance."""
-    return "".join(chr(ord("a") + byte % 26) for byte in token_bytes(REQUEST_ID_LETTERS))
+    return token_bytes(REQUEST_ID_LETTERS).translate(_LETTERS).decode("ascii")
 
 
 def _trusted_hosts(world: World) -> Callable[[str], bool]:

@@ -16,7 +16,13 @@ from otp.web.body import Members
 RESERVED: Final = {"challenge_required", "idempotency_conflict"}
 """Words that are not said today, and that callers must be ready for."""
 
-_ASKED_WITH_A_KEY: Final = ("malformed_body", "unauthorized", "internal", "unavailable")
+_ASKED_WITH_A_KEY: Final = (
+    "malformed_body",
+    "unauthorized",
+    "quota_exceeded",
+    "internal",
+    "unavailable",
+)
 _WITH_A_BODY: Final = (
     "body_too_large",
     "unsupported_media_type",
@@ -24,7 +30,7 @@ _WITH_A_BODY: Final = (
     "idempotency_conflict",
     "idempotency_mismatch",
 )
-_OF_ONE: Final = ("not_found", "quota_exceeded")
+_OF_ONE: Final = ("not_found",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,6 @@ OPERATIONS: Final = (
             "invalid_phone_number",
             "too_soon",
             "too_many_failures",
-            "quota_exceeded",
         ),
     ),
     Operation(
@@ -103,12 +108,11 @@ OPERATIONS: Final = (
         path="/v1/verifications",
         summary="Search by your own reference",
         description="The verifications that were started with this `reference`, newest first, at "
-        f"most {answers.LISTED}. {_SERVERS_ONLY} A test key finds nothing: 404.",
+        f"most {answers.LISTED}. {_SERVERS_ONLY}",
         answers=(Answer(200, "What was found, if anything.", (answers.Listing,)),),
         words=(
             *_ASKED_WITH_A_KEY,
             "forbidden",
-            *_OF_ONE,
             "invalid_input",
         ),
         query={"reference": models.Reference},
@@ -159,6 +163,7 @@ OPERATIONS: Final = (
             *_WITH_A_BODY,
             *_OF_ONE,
             "verification_ended",
+            "invalid_phone_number",
             "too_soon",
             "too_many_failures",
         ),
@@ -177,6 +182,24 @@ OPERATIONS: Final = (
             *_WITH_A_BODY,
             *_OF_ONE,
             "verification_ended",
+        ),
+    ),
+    Operation(
+        id="redeemProof",
+        method="post",
+        path="/v1/proofs/redeem",
+        summary="Redeem a proof",
+        description="Reads a proof of your own client, once. A second time, or after its life, it "
+        f"is 410 `proof_spent`. {_SERVERS_ONLY}",
+        body=models.Redeem,
+        answers=(Answer(200, "What the proof says.", (answers.Claims,)),),
+        words=(
+            *_ASKED_WITH_A_KEY,
+            *_WITH_A_BODY,
+            *_OF_ONE,
+            "forbidden",
+            "proof_spent",
+            "invalid_proof",
         ),
     ),
     Operation(
@@ -221,23 +244,3 @@ OPERATIONS: Final = (
         words=("internal",),
     ),
 )
-
-REDEEM: Final = Operation(
-    id="redeemProof",
-    method="post",
-    path="/v1/proofs/redeem",
-    summary="Redeem a proof",
-    description="Reads a proof of your own client, once. A second time, or after its life, it is "
-    f"410 `proof_spent`. {_SERVERS_ONLY}",
-    body=models.Redeem,
-    answers=(Answer(200, "What the proof says.", (answers.Claims,)),),
-    words=(
-        *_ASKED_WITH_A_KEY,
-        *_WITH_A_BODY,
-        *_OF_ONE,
-        "forbidden",
-        "proof_spent",
-        "invalid_proof",
-    ),
-)
-"""Becomes a row of OPERATIONS with its route."""

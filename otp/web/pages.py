@@ -15,7 +15,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
 from otp import errors, log
-from otp.web import World, body, rendering, sign_in, visits
+from otp.web import World, body, floods, rendering, sign_in, visits
 from otp.web.headers import install
 from otp.web.problems import KINDS, Kind, headers, kind_of, retry_in
 from otp.web.rendering import page, see_other
@@ -53,6 +53,7 @@ def create_pages(world: World, *, messages: Callable[[], Sequence[Message]] | No
         form_token=visit.form_token,
     )
     install(app, world)
+    floods.guard_pages(app, world)
     visits.guard(app, world, visit)
     sign_in.add(app, world, visit)
     _add_plain_pages(app, world, messages)
@@ -91,9 +92,11 @@ def _add_problem_pages(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def refuse(error: Exception) -> Response:
+        kind = _kind(error)
         if not isinstance(error, errors.OtpError | HTTPException):
             _log.exception("internal_error")
-        kind = _kind(error)
+        elif not isinstance(error, errors.QuotaExceeded):  # a flood is not to be one of lines
+            _log.info("refused", error=kind.word)
         response = page("problem.html", kind.status, word=kind.word, wait=retry_in(error))
         response.headers.update(headers(error))
         return response

@@ -18,8 +18,10 @@ from otp.errors import (
     Forbidden,
     InvalidInput,
     InvalidPhoneNumber,
+    InvalidProof,
     NotFound,
     OtpError,
+    ProofSpent,
     QuotaExceeded,
     Refused,
     ReplayMismatch,
@@ -126,6 +128,16 @@ _KINDS: Final = (
         members=("verification_status", "ended_at", "verification"),
     ),
     Kind(
+        "proof_spent",
+        410,
+        "This proof cannot be redeemed any more",
+        "A proof is redeemed once, within five minutes of the approval it tells of. This one was "
+        "redeemed before, came too late, or its verification was erased.",
+        "Start a new verification. Where an answer was lost on its way, repeat the request with "
+        "the same Idempotency-Key.",
+        at_times=("verification",),
+    ),
+    Kind(
         "body_too_large",
         413,
         "The body is too large",
@@ -163,6 +175,14 @@ _KINDS: Final = (
         "One attempt was spent; “attempts_left” says how many there are.",
         "Look at the newest message and type its code.",
         members=("attempts_left", "verification"),
+    ),
+    Kind(
+        "invalid_proof",
+        422,
+        "This is no proof of ours",
+        "It is cut short or changed, is not signed with a key of this service, or is another kind "
+        "of token.",
+        "Pass on the “proof” of the approving check as it came.",
     ),
     Kind(
         "idempotency_mismatch",
@@ -227,12 +247,14 @@ _WORDS: Final[dict[type[OtpError], str]] = {
     Unauthorized: "unauthorized",
     Forbidden: "forbidden",
     NotFound: "not_found",
+    InvalidProof: "invalid_proof",
     ReplayMismatch: "idempotency_mismatch",
     WrongCode: "wrong_code",
     TooSoon: "too_soon",
     TooManyFailures: "too_many_failures",
     QuotaExceeded: "quota_exceeded",
     VerificationEnded: "verification_ended",
+    ProofSpent: "proof_spent",
     Unavailable: "unavailable",
 }
 

@@ -13,10 +13,13 @@ from typing import Final
 from flask import Flask, Response, make_response, render_template
 from jinja2 import StrictUndefined
 
+from otp import log
 from otp.web.problems import headers, kind_of, retry_in
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """Where the templates and the static files are: beside app.py."""
+
+_log = log.get("otp.pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ def page_again(template: str, error: Exception | None, **values: object) -> Resp
     """The page of a form, with what went wrong the last time if anything did."""
     if error is None:
         return page(template, 200, refusal=None, **values)
-    response = page(template, kind_of(error).status, refusal=Refusal.of(error), **values)
+    refusal = Refusal.of(error)
+    _log.info("refused", error=refusal.word)
+    response = page(template, kind_of(error).status, refusal=refusal, **values)
     response.headers.update(headers(error))
     return response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from otp.verification import Verification
 from otp.web.answers import Resource
@@ -42,6 +43,7 @@ def seconds(span: timedelta) -> int:
     return max(math.ceil(span.total_seconds()), 0)
 
 
+@lru_cache(maxsize=256)
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

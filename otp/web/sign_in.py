@@ -8,7 +8,6 @@ from flask import Flask, Response, request
 
 from otp.client import SIGN_IN
 from otp.errors import InvalidInput, Unavailable, VerificationEnded, Wait, WrongCode
-from otp.service import Caller
 from otp.verification import Verification
 from otp.web import World
 from otp.web.countries import served
@@ -49,7 +48,7 @@ def add(app: Flask, world: World, visits: Visits) -> None:
         browser = visits.browser()
         fresh = sessions.new(browser.id)
         started = service.start(
-            Caller(client_id=SIGN_IN, credential=fresh.credential),
+            visits.caller(fresh),
             phone_number,
             region=region or None,
             replay=visits.replay(phone_number, region),

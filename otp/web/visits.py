@@ -19,6 +19,7 @@ from otp.service import Caller
 from otp.store import Replay, Session
 from otp.verification import Verification
 from otp.web import World, body
+from otp.web.address import network_of
 from otp.web.rendering import page, see_other
 from otp.web.sessions import Browser, Form, Sessions
 
@@ -54,8 +55,13 @@ class Visits:
     def form_token(self) -> str:
         return self.sessions.form_token(self.browser())
 
-    def caller(self) -> Caller:
-        return Caller(client_id=SIGN_IN, credential=self.browser().credential)
+    def caller(self, browser: Browser | None = None) -> Caller:
+        """Who asks for the present request, as *browser* or as the one it came from."""
+        return Caller(
+            client_id=SIGN_IN,
+            credential=(browser or self.browser()).credential,
+            network=network_of(request, self._world.settings.trusted_proxies),
+        )
 
     def found(self) -> tuple[Session, Verification] | None:
         """The session of this browser and its verification, if both are still there."""

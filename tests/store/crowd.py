@@ -135,5 +135,13 @@ def claim_a_few(store: Store, token: str) -> str:
     return " ".join(claim.verification.id for claim in claims)
 
 
-def spend(store: Store, jti: str) -> str:
-    return str(store.spend(jti, NOW + 300 * SECOND))
+def redeem(store: Store, id: str) -> str:
+    store.swap(CLIENT, id, lambda v: v.redeem(NOW), now=NOW)
+    return "redeemed"
+
+
+def redeem_with_one_key(store: Store, id: str) -> str:
+    """As repeats of one request do."""
+    replay = Replay(key=id.encode(), fingerprint=b"same")
+    store.swap(CLIENT, id, lambda v: v.redeem(NOW), now=NOW, replay=replay)
+    return "told"

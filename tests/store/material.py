@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from otp.challenge import Challenge
+from otp.errors import QuotaExceeded
 from otp.keys import Keyring, SecretKey
 from otp.phone import Phone
-from otp.store import Store, open_store
+from otp.store import Price, Quota, Store, open_store
 from otp.verification import Policy, Verification
 
 NOW = datetime(2026, 11, 22, 8, 39, 27, 123456, tzinfo=UTC)
@@ -64,6 +65,21 @@ def sent(store: Store, *, now: datetime = NOW, **fields: Any) -> Verification:
     return store.swap(
         v.client_id, v.id, lambda v: v.taken(1, "sms-1", claim="sender", now=now), now=now
     )
+
+
+def pending(store: Store, *, now: datetime = NOW, **fields: Any) -> Verification | None:
+    """The one that a start like this would take up again."""
+    nothing = Quota("client", "nothing", 0, SECOND)
+    try:
+        like = new(store, now=now, **fields)
+        return store.add(like, now=now, price=Price(take=(nothing,)), resumes=True)
+    except QuotaExceeded:
+        return None
+
+
+def approved(store: Store) -> Verification:
+    v = sent(store)
+    return store.swap(CLIENT, v.id, lambda v: v.check(right, caller="key", now=NOW), now=NOW)
 
 
 def right(_: Challenge) -> bool:

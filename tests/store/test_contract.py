@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from otp.challenge import Challenge, Delivery
-from otp.errors import NotFound, ReplayMismatch, TooSoon, VerificationEnded
+from otp.errors import (
+    Flagged,
+    NotFound,
+    ProofSpent,
+    QuotaExceeded,
+    ReplayMismatch,
+    TooSoon,
+    VerificationEnded,
+)
 from otp.phone import Phone
 from otp.store import Gap, Price, Quota, Replay, Session, Store
 from otp.verification import Policy, Status, Verification
@@ -22,9 +30,11 @@ from tests.store.material import (
     OTHER_NUMBER,
     SECOND,
     added,
+    approved,
     guess_wrong,
     new,
     opened,
+    pending,
     right,
     sent,
 )
@@ -61,6 +71,7 @@ def full(store: Store) -> Verification:
         digest="old$00ff",
         route="main",
         provider_id="sms-1",
+        source="address:00ff",
         due_at=NOW + SECOND,
         expires_at=NOW + 2 * SECOND,
         updated_at=datetime(2026, 11, 22, 8, 40, 0, 999_999, tzinfo=UTC),
@@ -72,6 +83,9 @@ def full(store: Store) -> Verification:
         attempts=2,
         ended_at=NOW + 5 * SECOND,
         approved_by="otp_sk_live_0123",
+        wrong_at=(NOW + SECOND, NOW + 2 * SECOND),
+        is_test=True,
+        redeemed_at=NOW + 6 * SECOND,
     )
 
 
@@ -101,6 +115,9 @@ def test_every_field_that_a_swap_changes_is_written(store: Store) -> None:
         attempts=0,
         ended_at=None,
         approved_by=None,
+        wrong_at=(),
+        is_test=False,
+        redeemed_at=None,
         policy=Policy(),
         purpose=None,
         locale=None,
@@ -145,7 +162,7 @@ def test_another_clients_verification_is_not_found(store: Store) -> None:
         store.get("other", v.id)
     with pytest.raises(NotFound):
         store.swap("other", v.id, lambda v: v.cancel(NOW), now=NOW)
-    assert store.pending("other", NUMBER, None) is None
+    assert pending(store, client_id="other") is None
     assert store.get(CLIENT, v.id) == v
 
 
@@ -193,12 +210,27 @@ def test_a_refused_price_keeps_a_verification_out(store: Store) -> None:
 # -- requests that come again ---------------------------------------------------------------------
 
 
+def test_a_redemption_outlives_its_process_and_a_purge_of_what_is_older(url: str) -> None:
+    before = opened(url)
+    first, second = approved(before).id, approved(before).id
+    before.swap(CLIENT, first, lambda v: v.redeem(NOW), now=NOW)
+    before.close()
+    after = opened(url)
+    after.purge(NOW, NOW + SECOND, 9)
+    with pytest.raises(ProofSpent):
+        after.swap(CLIENT, first, lambda v: v.redeem(NOW + SECOND), now=NOW + SECOND)
+    after.swap(CLIENT, second, lambda v: v.redeem(NOW + SECOND), now=NOW + SECOND)
+    found = [after.get(CLIENT, id).redeemed_at for id in (first, second)]
+    assert found == [NOW, NOW + SECOND]
+    after.close()
+
+
 def test_a_repeated_add_gets_the_first_one_and_pays_nothing(store: Store) -> None:
     once = Quota("client", "acme", 1, 60 * SECOND)
     first = store.add(new(store), now=NOW, price=Price(take=(once,)), replay=REPLAY)
     guess_wrong(store, first.id)
     again = store.add(new(store), now=NOW, price=Price(take=(once,)), replay=REPLAY)
-    assert again == replace(first, attempts=1)
+    assert again == replace(first, attempts=1, wrong_at=(NOW,))
     assert len(store.of_number(NUMBER, 9)) == 1
 
 
@@ -267,15 +299,47 @@ def test_pending_is_the_newest_of_client_number_and_purpose(store: Store) -> Non
         {"client_id": "other"},
     ):
         added(store, now=NOW + 2 * SECOND, **fields_)
-    assert store.pending(CLIENT, NUMBER, None) == newest
+    assert pending(store) == newest
     store.swap(CLIENT, newest.id, lambda v: v.cancel(NOW), now=NOW)
-    older = store.pending(CLIENT, NUMBER, None)
+    older = pending(store)
     assert older is not None
     assert older.created_at == NOW
-    pay = store.pending(CLIENT, NUMBER, "pay")
+    pay = pending(store, purpose="pay")
     assert pay is not None
     assert pay.purpose == "pay"
-    assert store.pending(CLIENT, NUMBER, "log-in") is None
+    assert pending(store, purpose="log-in") is None
+
+
+def test_a_test_and_what_is_none_do_not_stand_for_each_other(store: Store) -> None:
+    live = added(store)
+    assert pending(store, is_test=True) is None
+    test = added(store, is_test=True, now=NOW + SECOND)
+    assert pending(store, now=NOW + SECOND) == live
+    assert pending(store, now=NOW + SECOND, is_test=True) == test
+
+
+def test_what_time_has_ended_is_not_taken_up_again_though_nobody_wrote_it_down(
+    store: Store,
+) -> None:
+    v = added(store)
+    assert pending(store, now=v.expires_at - timedelta(microseconds=1)) == v
+    assert pending(store, now=v.expires_at) is None
+
+
+def test_a_pending_one_is_found_before_a_new_one_is_paid_and_after_what_forbids_both(
+    store: Store,
+) -> None:
+    v = added(store)
+    dear = Price(gap=Gap("number", 30 * SECOND), take=(Quota("client", "acme", 0, SECOND),))
+    assert store.add(new(store), now=NOW, price=dear, resumes=True) == v
+    for forbidden, error in (
+        (Price(room=(Quota("failures", "n", 0, SECOND),)), QuotaExceeded),
+        (Price(unless=("pause",)), Flagged),
+    ):
+        store.put_flag("pause", "1")
+        with pytest.raises(error):
+            store.add(new(store), now=NOW, price=forbidden, resumes=True)
+    assert len(store.of_number(NUMBER, 9)) == 1
 
 
 def test_listings_are_newest_first_and_no_longer_than_asked(store: Store) -> None:
@@ -351,15 +415,15 @@ def test_replays_are_forgotten_after_a_day(store: Store) -> None:
 
 
 def test_a_forgotten_number_leaves_nothing_behind(store: Store) -> None:
-    pending = store.add(new(store), now=NOW, replay=REPLAY)
+    open_one = store.add(new(store), now=NOW, replay=REPLAY)
     ended = added(store, client_id="other")
     store.swap("other", ended.id, lambda v: v.cancel(NOW), now=NOW)
     kept = added(store, phone=OTHER_NUMBER)
-    store.put_session(session(pending))
+    store.put_session(session(open_one))
     assert store.forget_number(NUMBER) == 2
     assert store.forget_number(NUMBER) == 0
     assert store.of_number(NUMBER, 9) == []
-    assert store.pending(CLIENT, NUMBER, None) is None
+    assert pending(store) is None
     assert store.replayed(CLIENT, REPLAY) is None
     assert store.session(b"digest", NOW) is None
     claimed = store.claim(token="t", now=NOW, lease=LEASE, limit=9)

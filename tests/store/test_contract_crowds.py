@@ -9,7 +9,7 @@ import pytest
 from otp.store import Store
 from otp.verification import Policy, Status
 from tests.store import crowd
-from tests.store.material import CLIENT, LEASE, NOW, SECOND, added, sent
+from tests.store.material import CLIENT, LEASE, NOW, SECOND, added, approved, sent
 
 FIVE = Policy(max_attempts=5)
 ROUNDS = [f"round-{number}" for number in range(4)]
@@ -48,8 +48,9 @@ def assert_the_limit_was_taken(words: list[str]) -> None:
     assert Counter(words) == {"taken": crowd.LIMIT, "QuotaExceeded": len(words) - crowd.LIMIT}
 
 
-def assert_one_spent_it(words: list[str]) -> None:
-    assert Counter(words) == {"True": 1, "False": len(words) - 1}
+def assert_one_redeemed(store: Store, id: str, words: list[str]) -> None:
+    assert Counter(words) == {"redeemed": 1, "ProofSpent": len(words) - 1}
+    assert store.get(CLIENT, id).redeemed_at == NOW
 
 
 def test_no_guess_is_free_however_many_threads_come_at_once(store: Store) -> None:
@@ -81,9 +82,17 @@ def test_threads_get_exactly_the_limit_of_a_quota(store: Store) -> None:
         assert_the_limit_was_added(store, f"add-{bucket}", words)
 
 
-def test_one_thread_of_a_crowd_spends_a_proof(store: Store) -> None:
-    for jti in ROUNDS:
-        assert_one_spent_it(crowd.threads(store, crowd.spend, jti))
+def test_one_thread_of_a_crowd_redeems_a_proof(store: Store) -> None:
+    for _ in ROUNDS:
+        id = approved(store).id
+        assert_one_redeemed(store, id, crowd.threads(store, crowd.redeem, id))
+
+
+def test_repeats_of_one_redemption_are_all_told_of_it_and_others_are_not(store: Store) -> None:
+    for _ in ROUNDS:
+        id = approved(store).id
+        assert set(crowd.threads(store, crowd.redeem_with_one_key, id)) == {"told"}
+        assert set(crowd.threads(store, crowd.redeem, id, 4)) == {"ProofSpent"}
 
 
 def test_each_challenge_is_claimed_by_one_thread_until_its_lease_ends(store: Store) -> None:
@@ -139,6 +148,7 @@ def test_each_challenge_is_claimed_by_one_process(url: str, store: Store) -> Non
 
 
 @pytest.mark.process
-def test_one_process_of_a_crowd_spends_a_proof(url: str, store: Store) -> None:
-    for words in crowd.processes(url, crowd.spend, ROUNDS):
-        assert_one_spent_it(words)
+def test_one_process_of_a_crowd_redeems_a_proof(url: str, store: Store) -> None:
+    ids = [approved(store).id for _ in ROUNDS]
+    for id, words in zip(ids, crowd.processes(url, crowd.redeem, ids), strict=True):
+        assert_one_redeemed(store, id, words)

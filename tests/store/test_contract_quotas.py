@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otp.errors import QuotaExceeded, TooSoon
-from otp.store import Gap, Price, Quota, Store, Taken
+from otp.errors import Flagged, QuotaExceeded, TooSoon
+from otp.store import Gap, Price, Quota, Store, Taken, Used
 from tests.store.material import CLIENT, NOW, SECOND, added, new
 
 MINUTE = 60 * SECOND
@@ -18,10 +19,10 @@ THREE = Quota("phone_number", "number", 3, MINUTE)
 
 
 def is_full(store: Store, quota: Quota, now: datetime) -> bool:
-    """Looks by a guard, which counts nothing."""
+    """Looks for room, which counts nothing."""
     id = added(store, now=now).id
     try:
-        store.swap(CLIENT, id, lambda v: v, now=now, guard=[quota])
+        store.swap(CLIENT, id, lambda v: v, now=now, price=Price(room=(quota,)))
     except QuotaExceeded:
         return True
     return False
@@ -147,18 +148,60 @@ def test_nothing_is_given_back_that_was_not_taken(store: Store) -> None:
         store.take([THREE], NOW)
 
 
-def test_a_guard_refuses_before_the_change_and_counts_nothing(store: Store) -> None:
-    id = added(store).id
-    changes = []
+def test_what_asks_for_room_only_is_refused_where_there_is_none_and_counts_nothing(
+    store: Store,
+) -> None:
+    v = added(store)
+    looking = Price(room=(THREE,))
     store.take([THREE] * 2, NOW)
-    for _ in range(5):
-        store.swap(CLIENT, id, lambda v: changes.append(v) or v, now=NOW, guard=[THREE])
-    assert len(changes) == 5
+    for attempts in range(1, 6):
+        store.swap(CLIENT, v.id, lambda v: replace(v, attempts=attempts), now=NOW, price=looking)  # noqa: B023
     store.take([THREE], NOW)
     with pytest.raises(QuotaExceeded) as refused:
-        store.swap(CLIENT, id, lambda v: changes.append(v) or v, now=NOW, guard=[THREE])
-    assert len(changes) == 5
+        store.swap(CLIENT, v.id, lambda v: replace(v, attempts=9), now=NOW, price=looking)
+    assert store.get(CLIENT, v.id).attempts == 5
     assert MINUTE <= refused.value.retry_in <= MINUTE + SECOND
+
+
+def test_a_change_that_raises_does_so_before_its_price_is_looked_at(store: Store) -> None:
+    id = added(store).id
+    store.take([THREE] * 3, NOW)
+    with pytest.raises(TooSoon):
+        store.swap(CLIENT, id, lambda v: v.resend(NOW), now=NOW, price=Price(room=(THREE,)))
+
+
+def test_a_flag_that_is_set_refuses_and_nothing_is_counted(store: Store) -> None:
+    price = Price(unless=("pause", "blocked:1"), take=(THREE,))
+    store.put_flag("blocked:1", "1")
+    for _ in range(4):
+        with pytest.raises(Flagged) as refused:
+            store.add(new(store), now=NOW, price=price)
+        assert refused.value.name == "blocked:1"
+    store.put_flag("pause", "1")
+    with pytest.raises(Flagged) as refused:
+        store.add(new(store), now=NOW, price=price)
+    assert refused.value.name == "pause", "the first that is named"
+    store.put_flag("pause", None)
+    store.put_flag("blocked:1", None)
+    store.add(new(store), now=NOW, price=price)
+
+
+def test_of_several_that_are_full_the_one_is_named_that_is_full_for_longest(store: Store) -> None:
+    hourly = Quota("address", "address", 1, timedelta(hours=1))
+    store.take([hourly, *[THREE] * 3], NOW)
+    for order in ((THREE, hourly), (hourly, THREE)):
+        with pytest.raises(QuotaExceeded) as refused:
+            store.take(order, NOW)
+        assert refused.value.quota == "address"
+        assert refused.value.retry_in > 59 * MINUTE
+
+
+def test_counts_that_are_forgotten_may_be_taken_anew(store: Store) -> None:
+    other = Quota("phone_number", "other", 3, MINUTE)
+    store.take([THREE, other] * 3, NOW)
+    store.forget_counts([THREE])
+    store.take([THREE] * 3, NOW)
+    assert is_full(store, other, NOW)
 
 
 def test_a_change_that_is_refused_pays_nothing(store: Store) -> None:
@@ -191,6 +234,43 @@ def test_a_clock_that_steps_back_gives_no_count_away(store: Store) -> None:
     store.take([THREE] * 3, NOW)
     for back in (INSTANT, SECOND, 30 * SECOND):
         assert is_full(store, THREE, NOW - back)
+
+
+def test_a_look_says_how_much_is_taken_and_takes_nothing(store: Store) -> None:
+    assert store.used(THREE, NOW) == Used(0, timedelta())
+    store.take([THREE, THREE], NOW)
+    for _ in range(3):
+        assert store.used(THREE, NOW).taken == 2
+    store.take([THREE], NOW)
+    assert store.used(THREE, NOW + MINUTE).taken == 3
+    assert store.used(THREE, NOW + MINUTE + SECOND) == Used(0, timedelta())
+
+
+def test_a_look_says_when_the_oldest_no_longer_counts(store: Store) -> None:
+    for n in range(3):
+        store.take([THREE], NOW + n * SECOND)
+    now = NOW + 5 * SECOND
+    refused = taken_or_refused(store, THREE, now)
+    assert refused
+    assert store.used(THREE, now).frees_in == refused.retry_in
+    assert store.used(THREE, now + refused.retry_in - INSTANT).taken == 3
+    assert store.used(THREE, now + refused.retry_in).taken == 2
+
+
+def test_a_look_sees_neither_other_buckets_nor_other_windows(store: Store) -> None:
+    store.take([THREE], NOW)
+    assert store.used(Quota("phone_number", "other", 3, MINUTE), NOW).taken == 0
+    assert store.used(Quota("phone_number", "number", 3, 60 * MINUTE), NOW).taken == 0
+
+
+def test_a_look_counts_no_place_that_was_given_back(store: Store) -> None:
+    store.take([THREE], NOW)
+    store.take([THREE], NOW + 2 * SECOND)
+    now = NOW + 3 * SECOND
+    store.add(new(store), now=now, price=Price(give_back=(Taken(THREE, NOW),)))
+    used = store.used(THREE, now)
+    assert used.taken == 1
+    assert used.frees_in > MINUTE - SECOND
 
 
 # -- gaps -----------------------------------------------------------------------------------------

@@ -1,20 +1,34 @@
-"""What every store promises of clients, keys, sessions, proofs, flags and metric counts."""
+"""What every store promises of clients, keys, sessions, flags and metric counts."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date
 
 import pytest
 
+from otp import client as clients
 from otp.client import SIGN_IN, ApiKey, Client, Mode, Rights
 from otp.errors import NotFound, Unavailable
 from otp.store import Quota, Session, Store
 from tests.store.material import CLIENT, NOW, SECOND, added, new
 
 ACME = Client(
-    id="cli_1", name="Acme", created_at=NOW, policy=(("max_attempts", 3), ("code_length", 8))
+    id="cli_1",
+    name="Acme",
+    created_at=NOW,
+    policy=(("max_attempts", 3), ("code_length", 8)),
+    test_numbers=tuple(
+        clients.TestNumber(
+            index=bytes([end]) * 16,
+            masked="+1••••••0143",
+            digest=f"old$00{end}",
+            code_length=8,
+            until=date(2026, 12, 31),
+        )
+        for end in (1, 2)
+    ),
 )
 
 
@@ -46,6 +60,14 @@ def test_a_client_is_kept_whole_and_replaced_whole(store: Store) -> None:
     store.put_client(renamed)
     assert store.client("cli_1") == renamed
     assert [client.id for client in store.clients()].count("cli_1") == 1
+
+
+def test_a_key_and_its_client_are_found_in_one_look(store: Store) -> None:
+    store.put_client(ACME)
+    key = issued()
+    store.put_key(key)
+    assert store.key_and_client(key.id) == (key, ACME)
+    assert store.key_and_client("0" * 16) is None
 
 
 def test_an_unknown_client_is_not_found(store: Store) -> None:
@@ -130,15 +152,6 @@ def test_there_is_no_session_without_a_verification_of_its_client(store: Store) 
         with pytest.raises(NotFound):
             store.put_session(stranger)
     assert store.session(b"one", NOW) is None
-
-
-def test_a_proof_is_spent_once(store: Store) -> None:
-    until = NOW + timedelta(minutes=5)
-    assert store.spend("jti", until) is True
-    assert store.spend("jti", until) is False
-    assert store.spend("another", until) is True
-    store.purge(NOW, until - SECOND, 9)
-    assert store.spend("jti", until) is False
 
 
 def test_a_flag_is_a_word_until_it_is_taken_down(store: Store) -> None:

@@ -21,6 +21,8 @@ import pytest
 
 from otp.errors import Unavailable
 from otp.store import Replay, Store, open_store
+from otp.store.columns import micros
+from otp.store.migrations import _SCHEMA as SCHEMA
 from otp.store.sqlite import SqliteStore
 from otp.verification import Verification
 from tests.store.crowd import together
@@ -37,6 +39,7 @@ from tests.store.material import (
     keyring,
     new,
     opened,
+    right,
 )
 
 PATIENCE = 30
@@ -260,6 +263,48 @@ def test_opening_again_changes_nothing(path: Path) -> None:
     assert len(second.clients()) == 1
     first.close()
     second.close()
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(
+    path: Path,
+) -> None:
+    row_key = secrets.token_bytes(16)
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.executescript((SCHEMA / "0001_first_tables.sql").read_text())
+    connection.executescript(
+        "CREATE TABLE schema_version (number INTEGER PRIMARY KEY, name TEXT);"
+        "INSERT INTO schema_version VALUES (1, '0001_first_tables');"
+    )
+    sealed = keyring().seal("number", b"91 9876543210", context=row_key)
+    policy = (
+        '{"code_length":6,"code_life":600000000,"life":1200000000,"max_attempts":5,'
+        '"resend_waits":[30000000],"live_codes":2}'
+    )
+    with connection:
+        connection.execute(
+            "INSERT INTO verification (row_key, client, number_index, number_sealed, policy,"
+            " created_at, support_code, status, attempts, is_pending)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'K7QF-2M9D', 'pending', 2, 1)",
+            (row_key, CLIENT, bytes(16), sealed, policy, micros(NOW)),
+        )
+        connection.execute(
+            "INSERT INTO challenge (verification, number, channel, queued_at, due_at, expires_at,"
+            " updated_at, delivery, tries, digest, is_queued)"
+            " VALUES (?, 1, 'sms', ?, ?, ?, ?, 'sent', 0, 'old$00', 0)",
+            (row_key, *[micros(NOW + n * 60 * SECOND) for n in (0, 0, 10, 0)]),
+        )
+    connection.close()
+    store = opened(f"sqlite:///{path}")
+    id = store.lookup.public_id(row_key)
+    v = store.get(CLIENT, id)
+    assert (v.phone, v.attempts, v.policy.code_length, v.redeemed_at) == (NUMBER, 2, 6, None)
+    store.swap(CLIENT, id, lambda v: v.check(right, caller="key", now=NOW), now=NOW)
+    store.swap(CLIENT, id, lambda v: v.redeem(NOW), now=NOW)
+    assert store.get(CLIENT, id).redeemed_at == NOW
+    assert [client.id for client in store.clients()] == ["sign-in"]
+    store.ping()
+    store.close()
 
 
 def test_a_schema_newer_than_the_code_is_refused_and_left_alone(path: Path) -> None:

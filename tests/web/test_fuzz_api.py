@@ -39,7 +39,7 @@ from tests.web.hostile import (
 
 STARTS = "/v1/verifications"
 ONE = f"{STARTS}/{{id}}"
-POSTS = [STARTS, f"{ONE}/check", f"{ONE}/resend", f"{ONE}/cancel"]
+POSTS = [STARTS, f"{ONE}/check", f"{ONE}/resend", f"{ONE}/cancel", "/v1/proofs/redeem"]
 GETS = [STARTS, ONE, "/.well-known/jwks.json", "/openapi.json", "/healthz", "/readyz"]
 JSON = "application/json"
 REFUSED = {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429}
@@ -142,7 +142,18 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 # -- values ---------------------------------------------------------------------------------------
 
 MEMBERS = ["phone_number", "region", "channel", "purpose", "locale", "nonce", "reference"]
-OTHERS = ["client_ip", "device", "code", "attempts", "status", "client_id", "__proto__", "", MARK]
+OTHERS = [
+    "client_ip",
+    "device",
+    "code",
+    "proof",
+    "attempts",
+    "status",
+    "client_id",
+    "__proto__",
+    "",
+    MARK,
+]
 NUMBERS = ["+919876599999", "098765 99999", "+91٩٨٧٦٥٩٩٩٩٩", "＋919876599999", "tel:+919876599999",
            "+919876599999;ext=9", f"+919876599999{MARK}", "+91 98765 HELLO", "+882 1", "112",
            "+91\u200b9876599999", "+919876599999\x00", f"{LONG}"]  # fmt: skip
@@ -184,6 +195,7 @@ GOOD = {
     f"{ONE}/check": b'{"code": "12"}',
     f"{ONE}/resend": b"{}",
     f"{ONE}/cancel": b'{"a": 1}',
+    "/v1/proofs/redeem": b'{"proof": "a.b.c"}',
 }
 
 

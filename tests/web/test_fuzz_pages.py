@@ -141,7 +141,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 # -- what is typed --------------------------------------------------------------------------------
 
 FRESH = "one that nobody was sent a code at"
-NUMBERS = [FRESH, FRESH, "098764 99999", "+919876499999", "+91٩٨٧٦٤٩٩٩٩٩", "tel:+919876499999",
+NUMBERS = [FRESH, "098764 99999", "+919876499999", "+91٩٨٧٦٤٩٩٩٩٩", "tel:+919876499999",
            f"+919876499999{MARK}", f"{LONG}", "+91 98765 HELLO", "9876499999\x00", "112",
            "+882 1"]  # fmt: skip
 REGIONS = ["IN", "US", "", "in", "XX", "ZZ", "001", MARK, "IN\x00", "<b>", "I" * 500]

@@ -10,7 +10,9 @@ import pytest
 import schemathesis.openapi
 from flask import Flask
 
-from otp.store.flags import PAUSED
+from otp.floods import Limit
+from otp.quotas import Quotas
+from otp.store.flags import PAUSED, blocked_flag
 from otp.web import answers
 from otp.web.api import create_api
 from otp.web.openapi import document
@@ -22,8 +24,13 @@ from tests.world import NUMBER, ServiceWorld, code_in, wrong
 URL = "http://localhost"
 STARTS, JWKS, DOCUMENT = "/v1/verifications", "/.well-known/jwks.json", "/openapi.json"
 NO_ID = "ver_" + "0" * 32
-VERBS = ("start", "check", "resend", "cancel")
-POSTS = [("POST", STARTS), *(("POST", f"{STARTS}/{NO_ID}/{verb}") for verb in VERBS[1:])]
+REDEEM = "/v1/proofs/redeem"
+VERBS = ("start", "check", "resend", "cancel", "redeem")
+POSTS = [
+    ("POST", STARTS),
+    *(("POST", f"{STARTS}/{NO_ID}/{verb}") for verb in VERBS[1:4]),
+    ("POST", REDEEM),
+]
 JSON = {"content_type": "application/json"}
 ONLY_FOR_PAGES = {"csrf"}
 
@@ -31,13 +38,6 @@ NOT_PROVOKED = {
     *((row.id, word) for row in OPERATIONS for word in RESERVED & set(row.words)),
     # They depend on nothing that a test could break.
     *((id, "internal") for id in ("isAlive", "readKeys", "readDocument")),
-    # Promised, and not built yet.
-    *((id, "too_many_failures") for id in ("startVerification", "checkCode", "resendCode")),
-    *(
-        (row.id, "quota_exceeded")
-        for row in OPERATIONS
-        if row.needs_key and row.id not in ("resendCode",)
-    ),
 }
 
 Json = dict[str, Any]
@@ -165,6 +165,9 @@ class Story:
         """A request that would succeed now."""
         if verb == "start":
             return STARTS, {"phone_number": next(self._numbers)}
+        if verb == "redeem":
+            path, sent = self.ready("check", key)
+            return REDEEM, {"proof": self.ask("POST", path, key, json=sent).json["proof"]}
         path = self.start(key)
         self.world.deliver()
         phone = self.world.read(path.rpartition("/")[2]).phone
@@ -247,6 +250,36 @@ class Story:
         self.world.clock.turn(hours=1)
         self.ask("GET", path, self.app)
 
+    def proofs(self) -> None:
+        path, sent = self.ready("check", self.secret)
+        proof = {"proof": self.ask("POST", path, self.secret, json=sent).json["proof"]}
+        _, others = self.world.add_client("Other")
+        for key in (self.app, others["sk_live"], self.secret, self.secret):
+            self.ask("POST", REDEEM, key, json=proof)
+        self.ask("POST", REDEEM, self.secret, json={"proof": "none"})
+
+    def locks(self) -> None:
+        path, sent = self.ready("check", self.app)
+        phone = self.world.read(path.split("/")[3]).phone
+        self.world.store.put_flag(blocked_flag(self.world.store.lookup, phone), "1")
+        self.ask("POST", path.replace("check", "resend"), self.app)
+        self.world.store.put_flag(blocked_flag(self.world.store.lookup, phone), None)
+        failures = Quotas(self.world.settings, self.world.store.lookup).of_number(
+            phone, sends=False
+        )
+        self.world.store.take(failures * 10, self.world.clock())
+        self.ask("POST", path, self.app, json=sent)
+        self.ask("POST", path.replace("check", "resend"), self.app)
+        self.ask("POST", STARTS, self.app, json={"phone_number": phone.e164})
+
+    def floods(self) -> None:
+        floods = self.world.parts.world.floods
+        for _ in range(sum(rate.limit for rate in floods.rates[Limit.CLIENT])):
+            floods.count(Limit.CLIENT, self.world.client_id)
+        for method, path in [("GET", STARTS), ("GET", f"{STARTS}/{NO_ID}"), *POSTS]:
+            self.ask(method, path, self.secret)
+        self.world.clock.turn(minutes=2)
+
     def pause(self) -> None:
         path = self.start(self.secret)
         self.world.store.put_flag(PAUSED, "1")
@@ -285,6 +318,9 @@ def test_every_answer_is_as_documented_and_everything_documented_is_answered(
     story.repeats()
     story.guesses()
     story.waits()
+    story.proofs()
+    story.locks()
+    story.floods()
     story.pause()
     story.fault()
     story.no_store()
