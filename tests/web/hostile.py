@@ -171,9 +171,13 @@ class Site:
         self.world.close()
 
 
+def told(text: str) -> bool:
+    """Whether anything that was sent is in there."""
+    return any(mark.lower() in text.lower() for mark in (MARK, str(LONG)))
+
+
 def must_not_tell(text: str, *, where: str) -> None:
-    for mark in (MARK, str(LONG)):
-        assert mark.lower() not in text.lower(), f"what was sent is in {where}: {text}"
+    assert not told(text), f"what was sent is in {where}: {text}"
 
 
 # -- what is sent ---------------------------------------------------------------------------------

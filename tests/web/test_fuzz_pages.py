@@ -30,6 +30,7 @@ from tests.web.hostile import (
     payloads,
     send,
     texts,
+    told,
 )
 from tests.web.person import Page, Person
 
@@ -102,13 +103,14 @@ class Door:
             assert request.path.startswith("/static/") or request.method == "HEAD"
 
     def _read(self, request: Request, html: str) -> None:
-        page = Page(html)
-        typed = page.forms.get("/sign-in", {}).get("phone_number", "")
-        if request.method == "POST" and request.path == "/sign-in":
-            said = str([(tag, held) for tag, held in page.elements if held.get("value") != typed])
+        """What was typed is in its own field of the phone page, if it is anywhere."""
+        if request.method == "POST" and request.path == "/sign-in" and told(html):
+            page = Page(html)
+            typed = page.forms["/sign-in"]["phone_number"]
+            others = [(tag, held) for tag, held in page.elements if held.get("value") != typed]
+            must_not_tell(str(others) + page.text, where="the page")
         else:
-            said = html
-        must_not_tell(said + page.text, where="the page")
+            must_not_tell(html, where="the page")
 
     def _aim(self) -> None:
         """The coder has a pending verification, its message sent."""
