@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -94,6 +95,7 @@ class ServiceWorld:
         folder: Path,
         *,
         provider: FakeProvider | None = None,
+        logs: TextIO = sys.stdout,
         alone: bool = True,
         **env: str,
     ) -> None:
@@ -109,7 +111,9 @@ class ServiceWorld:
                 **env,
             }
         )
-        self.parts = assemble(self.settings, clock=self.clock, route=[self.provider], alone=alone)
+        self.parts = assemble(
+            self.settings, clock=self.clock, logs=logs, route=[self.provider], alone=alone
+        )
         self.store = self.parts.world.store
         self.service = self.parts.world.service
         self.sender = self.parts.sender

@@ -102,7 +102,7 @@ def _add_verifications(app: Flask, world: World) -> None:
     def search() -> Response:
         caller = _caller()
         must_be_secret(caller)
-        reference = request.args.get("reference", "")
+        reference = body.parameter(request, "reference")
         if not reference:
             raise InvalidInput(Issue("/reference", "missing", "Name the reference to look for."))
         if len(reference) > LONGEST_REFERENCE:

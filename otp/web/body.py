@@ -1,4 +1,4 @@
-"""Reads a request body, strictly: one JSON object of at most 4 KiB, members known and typed."""
+"""Reads what was sent, strictly: one JSON object of at most 4 KiB, members known and typed."""
 
 from __future__ import annotations
 
@@ -89,6 +89,14 @@ def members(request: Request, body: bytes, model: type[Model], *, optional: bool
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=False)
         raise InvalidInput(*(_issue(e["type"], e["loc"]) for e in found)) from None
+
+
+def parameter(request: Request, name: str) -> str:
+    """A parameter of the query, or nothing. Raises `MalformedBody` for one that is no text."""
+    try:
+        return request.args.get(name, "")
+    except UnicodeDecodeError:
+        raise MalformedBody from None
 
 
 def _must_be_json(request: Request) -> None:
