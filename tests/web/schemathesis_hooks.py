@@ -10,7 +10,7 @@ import schemathesis
 from otp.web.examples import IDEMPOTENCY_KEY
 from otp.web.models import NUMBER
 
-REFUSALS = {"wrong_code", "invalid_phone_number", "idempotency_mismatch"}
+REFUSALS = {"wrong_code", "invalid_phone_number", "idempotency_mismatch", "invalid_proof"}
 FAULTS = {
     ("/code", "not_a_code"),
     ("/purpose", "mismatch"),
