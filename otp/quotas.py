@@ -93,9 +93,13 @@ class Quotas:
         """How many wrong codes its number may have over all verifications."""
         return tuple(_quotas(FAILURES, f"{self._number(v)}:wrong", self._settings.phone_failures))
 
-    def of_number(self, phone: Phone, *, sends: bool) -> tuple[Quota, ...]:
-        """The wrong codes of a number, and with *sends* its messages too."""
-        number = self._lookup.index(phone).hex()
+    def of_number(self, phone: Phone, client_id: str, *, sends: bool) -> tuple[Quota, ...]:
+        """The wrong codes of a number, and with *sends* its messages too.
+
+        With a *client_id*, those of this client's tests; with none, those of people.
+        """
+        index = self._lookup.index(phone).hex()
+        number = f"{client_id}:{index}" if client_id else index
         wrong = _quotas(FAILURES, f"{number}:wrong", self._settings.phone_failures)
         if not sends:
             return tuple(wrong)

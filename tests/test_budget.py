@@ -3,15 +3,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from otp import log
+from otp.budget import BudgetAlarm
 from otp.client import SIGN_IN
 from otp.errors import Unavailable
 from otp.service import Caller
-from tests.world import ROOMY, ServiceWorld
+from otp.store import Quota
+from tests.world import ROOMY, START, ServiceWorld
 
 ME = Caller(client_id=SIGN_IN, credential="me")
 
@@ -73,3 +76,35 @@ def test_what_was_told_is_told_again_in_the_next_window(
         start(world, 100 + hour)  # the first look of the next window
         world.clock.turn(hours=1, minutes=1)
     assert [level for _, level in levels(written)] == [50, 50]
+
+
+def test_a_part_that_is_left_and_too_small_does_not_hide_that_it_is_used_up(
+    tmp_path: Path,
+) -> None:
+    long = "{code} is your {service} code. " + "Do not share it with anybody at all. " * 4
+    world = ServiceWorld(tmp_path, **{**ROOMY, "OTP_SEND_BUDGET": "5/hour", "OTP_MESSAGE": long})
+    written = io.StringIO()
+    log.configure(json=True, secrets=(), stream=written)
+    try:
+        start(world, 0)
+        start(world, 1)
+        for n in range(2, 5):
+            with pytest.raises(Unavailable):
+                start(world, n)
+        assert [level for _, level in levels(written)] == [50, 80, 100]
+    finally:
+        world.close()
+
+
+class Broken:
+    """A store that answers nothing."""
+
+    def used(self, *_: object) -> None:
+        raise Unavailable("store")
+
+
+def test_an_alarm_that_cannot_look_fails_nothing() -> None:
+    quota = Quota("budget", "budget", 5, timedelta(hours=1))
+    alarm = BudgetAlarm(Broken(), [quota])  # type: ignore[arg-type]
+    alarm.look(START)
+    alarm.look(START, refused=True)

@@ -45,10 +45,11 @@ def show(setup: Setup, number: str) -> None:
         counted = parts.world.service.counts(found)
         happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
-    for quota, taken in counted:
+    for client_id, quota, taken in counted:
         if taken:
             what = _COUNTED[quota.bucket.rpartition(":")[2]]
-            click.echo(f"  {what}: {taken} of {quota.limit} in {_span(quota.window)}")
+            tests = f" (tests of {client_id})" if client_id else ""
+            click.echo(f"  {what}: {taken} of {quota.limit} in {_span(quota.window)}{tests}")
     for v in happened:
         click.echo("\n".join(_told(v, names.get(plain_id(v.client_id), v.client_id))))
     if not happened:
@@ -92,15 +93,15 @@ def unlock(setup: Setup, number: str, *, sends: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def forget(setup: Setup, number: str, *, yes: bool) -> None:
-    """Erase what is known of a number.
+    """Erase the verifications of a number.
 
-    Every verification, pending ones too, and its sessions. A block stays: it holds a keyed word
-    for the number, not the number.
+    Every one, pending ones too, and its sessions. A block and what is counted against the number
+    stay: they hold a keyed word for it, not the number, and counts end by themselves.
     """
     with setup.parts() as parts:
         found = any_number(parts, number)
         if not yes:
-            click.confirm(f"Erase all that is known of {found.masked}?", abort=True)
+            click.confirm(f"Erase all verifications of {found.masked}?", abort=True)
         count = parts.world.store.forget_number(found)
     click.echo(f"{found.masked}: verifications erased: {count}")
 

@@ -63,12 +63,14 @@ def look(connection: Connection, price: Price, now: datetime) -> Seen:
 def pay(connection: Connection, price: Price, seen: Seen, now: datetime) -> None:
     """Take the price, as it was *seen* in this transaction.
 
-    Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back.
+    Raises `TooSoon` or `QuotaExceeded`, and has written nothing then.
     """
     if price.gap:
-        _keep(connection, price.gap, seen.last_at, now)
+        _must_be_over(price.gap, seen.last_at, now)
+    _require(connection, seen.wanted, seen.sums, now)
+    if price.gap:
+        _begin(connection, price.gap, now)
     if seen.wanted:
-        _require(connection, seen.wanted, seen.sums, now)
         _count(connection, seen.wanted, now)
     if price.give_back:
         _give_back(connection, price.give_back)
@@ -175,8 +177,8 @@ def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
         )
 
 
-def _keep(connection: Connection, gap: Gap, last_at: int | None, now: datetime) -> None:
-    """Remember *now* as the last send under the bucket, or raise `TooSoon`.
+def _must_be_over(gap: Gap, last_at: int | None, now: datetime) -> None:
+    """Raises `TooSoon` unless the wait since the last send is over.
 
     A last send that lies ahead by less than the wait still counts: callers read their clocks before
     they queue for the database. One that lies further ahead was written by a clock that has since
@@ -186,6 +188,10 @@ def _keep(connection: Connection, gap: Gap, last_at: int | None, now: datetime) 
         since = now - moment(last_at)
         if abs(since) < gap.wait:
             raise TooSoon(min(gap.wait - since, gap.wait))
+
+
+def _begin(connection: Connection, gap: Gap, now: datetime) -> None:
+    """Remember *now* as the last send under the bucket."""
     connection.execute(
         "INSERT INTO gap (bucket, last_at, expires_at) VALUES (?, ?, ?)"
         " ON CONFLICT (bucket) DO UPDATE"

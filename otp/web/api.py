@@ -217,7 +217,10 @@ def _json(value: Mapping[str, object], status: HTTPStatus) -> Response:
 def _refusal(world: World, error: Exception) -> Response:
     caller: Caller | None = g.get("caller")
     who = {"client": caller.client_id} if caller else {}
-    if isinstance(error, OtpError | HTTPException):
+    counted = g.get("counted")
+    if counted and counted.wait is not None:
+        pass  # a flood is not to be one of lines
+    elif isinstance(error, OtpError | HTTPException):
         _log.info("refused", error=problems.kind_of(error).word, **who)
     else:
         _log.exception("internal_error", **who)

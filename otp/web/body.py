@@ -100,6 +100,8 @@ def parameter(request: Request, name: str) -> str:
 
 
 def _must_be_json(request: Request) -> None:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise UnsupportedMediaType
     if request.environ.get("CONTENT_TYPE") == "application/json":
         return  # what nearly everybody sends, and werkzeug takes long to read
     charset = request.mimetype_params.get("charset", "utf-8").lower()
