@@ -144,8 +144,9 @@ def wsgi_app(parts: Parts) -> Flask:
     to_pages = pages.wsgi_app
 
     def dispatch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        first = environ["PATH_INFO"].lstrip("/").partition("/")[0]
-        if first in _HEALTH:
+        path = environ["PATH_INFO"]
+        first = path.removeprefix("/").partition("/")[0]
+        if path.removeprefix("/") in _HEALTH:
             environ["HTTP_HOST"] = "localhost"  # whatever a prober calls us, it gets its answer
         door = api.wsgi_app if first in _MACHINE_DOORS else to_pages
         return door(environ, start_response)

@@ -62,6 +62,14 @@ class Phone:
             )
         )
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether its country has mobiles with numbers of this length."""
+        number = phonenumbers.PhoneNumber(
+            country_code=int(self.country_code), national_number=int(self.national)
+        )
+        return phonenumbers.is_possible_number_for_type(number, PhoneNumberType.MOBILE)
+
     def __bool__(self) -> bool:
         return bool(self.national)
 

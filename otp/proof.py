@@ -9,6 +9,9 @@ What is not decided here: whether a proof is still good. That is the verificatio
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 
 from otp.client import plain_id
 from otp.errors import InvalidProof
@@ -26,6 +30,7 @@ from otp.verification import Verification
 
 _TYPE: Final = "phone-proof+jwt"
 _ALGORITHM: Final = "ES256"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 # FIPS 186-5, appendix A.2.1: the order of P-256.
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -68,9 +73,11 @@ class Prover:
     def issue(self, v: Verification) -> Proof:
         """The proof of an approved verification, for its client."""
         assert v.ended_at is not None
-        key = self._keys[0]
-        token = jwt.encode(_header(key), self._claims(v, v.ended_at), key)
-        return Proof(token, v.proof_expires_at)
+        claims = _JSON.encode(self._claims(v, v.ended_at)).encode()
+        signed = f"{self._header}.{_base64(claims)}"
+        # The compact form of RFC 7515, section 7.1: the library looks each header over anew.
+        signature = _base64(self._sign(signed.encode(), self._keys[0]))
+        return Proof(f"{signed}.{signature}", v.proof_expires_at)
 
     def read(self, token: str) -> Statement:
         """What a token says that one of the listed keys signed as a proof, for this issuer.
@@ -126,10 +133,24 @@ class Prover:
         return [_signing_key(key) for key in self._keyring.keys]
 
     @cached_property
+    def _header(self) -> str:
+        """That of the key which signs, encoded."""
+        return next(iter(self._by_header))
+
+    @cached_property
+    def _sign(self) -> Callable[[bytes, ECKey], bytes]:
+        found: Callable[[bytes, ECKey], bytes] = JWSRegistry.algorithms[_ALGORITHM].sign
+        return found
+
+    @cached_property
     def _by_header(self) -> dict[str, ECKey]:
         # A header of ours is spelled in one way for each key, so a stranger's is never parsed: what
         # it says of `alg`, `kid`, `typ` or of where to fetch a key is not even looked at.
         return {jwt.encode(_header(key), {}, key).partition(".")[0]: key for key in self._keys}
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _header(key: ECKey) -> dict[str, Any]:

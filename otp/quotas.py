@@ -8,7 +8,6 @@ counts are kept is the store's; floods of requests are counted elsewhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -94,9 +93,13 @@ class Quotas:
         """How many wrong codes its number may have over all verifications."""
         return tuple(_quotas(FAILURES, f"{self._number(v)}:wrong", self._settings.phone_failures))
 
-    def of_number(self, phone: Phone, *, sends: bool) -> tuple[Quota, ...]:
-        """The wrong codes of a number, and with *sends* its messages too."""
-        number = self._lookup.index(phone).hex()
+    def of_number(self, phone: Phone, client_id: str, *, sends: bool) -> tuple[Quota, ...]:
+        """The wrong codes of a number, and with *sends* its messages too.
+
+        With a *client_id*, those of this client's tests; with none, those of people.
+        """
+        index = self._lookup.index(phone).hex()
+        number = f"{client_id}:{index}" if client_id else index
         wrong = _quotas(FAILURES, f"{number}:wrong", self._settings.phone_failures)
         if not sends:
             return tuple(wrong)
@@ -111,21 +114,22 @@ class Quotas:
         index = self._lookup.index(v.phone).hex()
         return f"{v.client_id}:{index}" if v.is_test else index
 
-    def _total(self, number: str) -> Iterator[Quota]:
+    def _total(self, number: str) -> list[Quota]:
         return _quotas("phone_number", f"{number}:total", self._settings.phone_sends_total)
 
-    def _unapproved(self, v: Verification, source: str | None) -> Iterator[Quota]:
+    def _unapproved(self, v: Verification, source: str | None) -> list[Quota]:
         """What counts one send until an approval gives it back."""
         settings = self._settings
-        yield from _quotas("phone_number", f"{self._number(v)}:sends", settings.phone_sends)
+        found = _quotas("phone_number", f"{self._number(v)}:sends", settings.phone_sends)
         if v.is_test:
-            return
+            return found
         prefix = self._lookup.mac("prefix", v.phone.e164[:-_LINE_DIGITS])[:16].hex()
-        yield from _quotas("prefix", f"prefix:{prefix}", settings.prefix_sends)
+        found += _quotas("prefix", f"prefix:{prefix}", settings.prefix_sends)
         if source is not None:
             is_v6 = source.startswith(_V6)
             rates = settings.address6_sends if is_v6 else settings.address_sends
-            yield from _quotas("address", source, rates)
+            found += _quotas("address", source, rates)
+        return found
 
 
 def refusal(error: QuotaExceeded, v: Verification | None = None) -> Wait | Unavailable:
@@ -145,5 +149,5 @@ def _coarse(wait: timedelta) -> timedelta:
     return math.ceil(wait / step) * step
 
 
-def _quotas(name: str, bucket: str, rates: tuple[Rate, ...]) -> Iterator[Quota]:
-    return (Quota(name, bucket, rate.limit, rate.window) for rate in rates)
+def _quotas(name: str, bucket: str, rates: tuple[Rate, ...]) -> list[Quota]:
+    return [Quota(name, bucket, rate.limit, rate.window) for rate in rates]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from otp import log, message, passcode, rehearsal
+from otp.budget import BudgetAlarm
 from otp.challenge import Challenge
 from otp.client import Client, Mode, TestNumber, mode_of, plain_id
 from otp.errors import (
@@ -36,14 +37,15 @@ from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
 from otp.proof import Statement
-from otp.quotas import Quotas, refusal
+from otp.quotas import BUDGET, Quotas, refusal
 from otp.rehearsal import Rehearsal
 from otp.settings import Settings
-from otp.store import Price, Replay, Store
+from otp.store import Price, Quota, Replay, Store
 from otp.store.flags import PAUSED
 from otp.verification import Policy, Verification
 
 _SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read aloud as another
+_PASSCODE_DIGITS = 6
 _PURGE_BATCH = 500
 _TWINS = 3
 """So often a start tries again that found one to resume which ended in that very moment."""
@@ -94,6 +96,7 @@ class Service:
         self._randbelow = randbelow
         self._wake = wake
         self._quotas = Quotas(settings, store.lookup)
+        self._budget = BudgetAlarm(store, self._quotas.budget())
         self._rehearsal = Rehearsal(keyring)
         self._template = settings.template
 
@@ -143,6 +146,7 @@ class Service:
             if added.id == verification.id:
                 self._wake()
                 _say("started", added)
+                self._budget.look(now)
                 return Started(added, resumed=False)
             if replay and (known := self._store.replayed(caller.client_id, replay)):
                 return Started(known.verification.at(now), resumed=known.outcome == "resumed")
@@ -170,7 +174,11 @@ class Service:
         if replay and (known := self._store.replayed(caller.client_id, replay)):
             return known.verification
 
+        looked = False
+
         def change(v: Verification) -> Verification:
+            nonlocal looked
+            looked = True
             v = v.at(now)
             if not v.is_pending and not v.answers_again(now):
                 raise VerificationEnded(v)
@@ -200,6 +208,8 @@ class Service:
             # Once told it is written down: a clock that is set back makes no dead code good again.
             self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
             raise
+        if not looked:
+            return v  # a twin of this request was quicker, and was approved
         if v.answers_again(now):
             if v.ended_at == now:  # else it is only told again
                 _say("approved", v)
@@ -224,7 +234,8 @@ class Service:
         if replay and (known := self._store.replayed(caller.client_id, replay)):
             return known.verification.at(now)
         v = self._store.swap(caller.client_id, id, lambda v: v.cancel(now), now=now, replay=replay)
-        _say("canceled", v)
+        if v.ended_at == now:  # else it was before
+            _say("canceled", v)
         return v
 
     def get(self, client_id: str, id: str) -> Verification:
@@ -236,10 +247,34 @@ class Service:
         now = self._clock()
         return [v.at(now) for v in self._store.by_reference(client_id, reference, limit)]
 
+    def counts(self, phone: Phone) -> list[tuple[str, Quota, int]]:
+        """What is counted against a number now: for whose tests, or "" for people; each limit, and
+        how much of it is used."""
+        now = self._clock()
+        return [
+            (client_id, quota, self._store.used(quota, now).taken)
+            for client_id in self._counting()
+            for quota in self._quotas.of_number(phone, client_id, sends=True)
+        ]
+
     def unlock(self, phone: Phone, *, sends: bool = False) -> None:
-        """Forgive a number its wrong codes; with *sends*, its messages too. For operators."""
-        self._store.forget_counts(self._quotas.of_number(phone, sends=sends))
+        """Forgive a number its wrong codes, those of tests too; with *sends*, its messages as well.
+
+        For operators.
+        """
+        self._store.forget_counts(
+            [
+                quota
+                for client_id in self._counting()
+                for quota in self._quotas.of_number(phone, client_id, sends=sends)
+            ]
+        )
         _log.warning("unlocked", phone=phone.masked, sends=sends)
+
+    def _counting(self) -> list[str]:
+        """Under whom a number may be counted: nobody, and each client's tests."""
+        clients = self._store.clients()
+        return ["", *(client.acting(mode) for client in clients for mode in Mode)]
 
     def sweep(self) -> tuple[int, int]:
         """Write down what time ended, and forget what is past its retention: how many of each."""
@@ -344,14 +379,18 @@ class Service:
             raise
         except (Flagged, QuotaExceeded) as error:
             raise self._refused(error, self.get(caller.client_id, id)) from None
-        self._wake()
-        _say("resent", v)
+        if v.newest.queued_at == now:  # else by a twin of this request
+            self._wake()
+            _say("resent", v)
+            self._budget.look(now)
         return v
 
     def _refused(self, error: Flagged | QuotaExceeded, v: Verification | None) -> OtpError:
         """What a send that was refused by a flag or a limit is told; the log keeps the limit."""
         if isinstance(error, QuotaExceeded):
             _log.warning("limit_hit", limit=error.quota)
+            if error.quota == BUDGET:
+                self._budget.look(self._clock(), refused=True)
             return refusal(error, v)
         if error.name == PAUSED:
             return Unavailable("paused", timedelta(minutes=1))
@@ -423,6 +462,9 @@ class Service:
         for _ in range(8):
             rest, place = divmod(rest, len(_SUPPORT_ALPHABET))
             letters += _SUPPORT_ALPHABET[place]
+        # The log takes six digits for a passcode, and would hide what the operator looks for.
+        if sum(map(str.isdigit, letters)) >= _PASSCODE_DIGITS:
+            return self._new_support_code()
         return f"{letters[:4]}-{letters[4:]}"
 
 

@@ -124,13 +124,14 @@ class Verification:
         is_test: bool = False,
     ) -> Verification:
         """A pending verification with its first challenge queued. Nothing secret exists yet."""
-        born = cls(
+        end = now + min(policy.code_life, policy.life)
+        return cls(
             id=id,
             client_id=client_id,
             phone=phone,
             policy=policy,
             created_at=now,
-            challenges=(),
+            challenges=(_asked(1, now, end, source),),
             support_code=support_code,
             purpose=purpose,
             locale=locale,
@@ -138,7 +139,6 @@ class Verification:
             reference=reference,
             is_test=is_test,
         )
-        return born._queued(now, source)
 
     def resend(self, now: datetime, source: str | None = None) -> Verification:
         """Queue one more message, with a code of its own. Guesses are not given back.
@@ -150,19 +150,8 @@ class Verification:
             raise QuotaExceeded("verification", v.expires_at - now, v)
         if now < v.resend_at:
             raise TooSoon(v.resend_at - now, v)
-        return v._queued(now, source)
-
-    def _queued(self, now: datetime, source: str | None) -> Verification:
-        challenge = Challenge(
-            number=len(self.challenges) + 1,
-            channel=Channel.SMS,
-            queued_at=now,
-            due_at=now,
-            expires_at=self.code_end(now),
-            updated_at=now,
-            source=source,
-        )
-        return replace(self, challenges=(*self.challenges, challenge))
+        challenge = _asked(len(v.challenges) + 1, now, v.code_end(now), source)
+        return replace(v, challenges=(*v.challenges, challenge))
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -249,8 +238,7 @@ class Verification:
         live = live[-v.policy.live_codes :]
         fitting = [c.number for c in live if opens(c)]  # a list: every one is compared
         if fitting:
-            v = replace(v._forgetting_digests(but=fitting[-1]), approved_by=caller)
-            return v._end(Ending.RIGHT_CODE, now)
+            return v._forgetting_digests(but=fitting[-1])._end(Ending.RIGHT_CODE, now, by=caller)
         v = replace(v, wrong_at=(*v.wrong_at, now))
         if not v.attempts_left:
             return v._end(Ending.LAST_WRONG_CODE, now)
@@ -396,14 +384,14 @@ class Verification:
 
     # -- the one way out ------------------------------------------------------------------------
 
-    def _end(self, how: Ending, now: datetime) -> Verification:
+    def _end(self, how: Ending, now: datetime, *, by: str | None = None) -> Verification:
         assert self.is_pending
         v = self if how is Ending.RIGHT_CODE else self._forgetting_digests()
         waiting = [c for c in v.challenges if c.is_queued and not c.handed_by]
         for challenge in waiting:  # nobody needs a code any more
             moved = challenge.moved(Delivery.UNDELIVERED, now, "verification_ended")
             v = v._with(replace(moved, claim=None))
-        return replace(v, status=ENDINGS[how], ended_at=now)
+        return replace(v, status=ENDINGS[how], ended_at=now, approved_by=by)
 
     def _pending_at(self, now: datetime) -> Verification:
         v = self.at(now)
@@ -423,8 +411,23 @@ class Verification:
         return replace(self, challenges=(*before, challenge, *after))
 
     def _forgetting_digests(self, but: int | None = None) -> Verification:
+        if all(c.number == but or not c.digest for c in self.challenges):
+            return self
         kept = tuple(
             c if c.number == but or not c.digest else replace(c, digest=None)
             for c in self.challenges
         )
         return replace(self, challenges=kept)
+
+
+def _asked(number: int, now: datetime, end: datetime, source: str | None) -> Challenge:
+    """A message that was asked for just now."""
+    return Challenge(
+        number=number,
+        channel=Channel.SMS,
+        queued_at=now,
+        due_at=now,
+        expires_at=end,
+        updated_at=now,
+        source=source,
+    )

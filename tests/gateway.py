@@ -179,6 +179,7 @@ def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)  # who is waited for may need this core
         time.sleep(0.005)
 
 

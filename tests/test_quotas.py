@@ -236,7 +236,7 @@ def test_an_answer_that_is_told_again_costs_nothing_even_where_nothing_is_left(
     world.service.check(me, id, code)
     for n in range(2):
         world.clock.turn(seconds=31 if not n else 0)
-    quotas = world.service._quotas.of_number(PHONE, sends=False)
+    quotas = world.service._quotas.of_number(PHONE, "", sends=False)
     world.store.take(quotas * 10, world.clock.now)
     assert world.service.check(me, id, code).status == "approved"
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from otp.client import SIGN_IN
+from otp.errors import VerificationEnded
+from otp.log.scrub import Scrubber
 from otp.phone import Phone
 from otp.service import Caller
-from tests.world import ROOMY, FakeProvider, ServiceWorld
+from otp.store import Replay
+from tests.world import ROOMY, FakeProvider, ServiceWorld, wrong
 
 ME = Caller(client_id=SIGN_IN, credential="me")
 
@@ -74,3 +79,25 @@ def test_two_starts_of_one_number_never_get_the_same_code_by_rule(tmp_path: Path
         assert len(set(world.provider.codes)) > 15
     finally:
         world.close()
+
+
+def test_a_twin_of_an_approving_check_gets_its_answer_though_a_wrong_code_came_between(
+    world: ServiceWorld,
+) -> None:
+    """The twin looked for the key before the first had left it, and came to the row after both."""
+    replay = Replay(key=b"key", fingerprint=b"asked")
+    id = world.service.start(ME, "+919876543210").verification.id
+    code = world.deliver()
+    look, world.store.replayed = world.store.replayed, lambda *_: None  # type: ignore[method-assign]
+    world.service.check(ME, id, code, replay=replay)
+    with pytest.raises(VerificationEnded):
+        world.service.check(ME, id, wrong(code))
+    assert world.service.check(ME, id, code, replay=replay).status == "approved"
+    world.store.replayed = look  # type: ignore[method-assign]
+    assert world.service.check(ME, id, code, replay=replay).status == "approved"
+
+
+def test_a_support_code_is_never_taken_for_a_passcode_by_the_log(world: ServiceWorld) -> None:
+    codes = [world.service._new_support_code() for _ in range(20_000)]
+    assert len(set(codes)) > 19_990
+    assert not [code for code in codes if Scrubber([]).text(code) != code]

@@ -8,7 +8,8 @@ reads the settings and puts the service together is handed in by app.py.
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -43,6 +44,9 @@ def make(
     return [_given(command, setup) for command in _ALL]
 
 
+T = TypeVar("T")
+
+
 class _WrongUsage(click.ClickException):
     exit_code = click.UsageError.exit_code
 
@@ -60,13 +64,19 @@ def _plain(command: click.Command) -> click.Command:
         command.commands = {name: _plain(inner) for name, inner in command.commands.items()}
     plain = copy.copy(command)
 
-    def make_context(*args: Any, **named: Any) -> click.Context:
+    # A group finds out what its words mean only once it runs, and a command what its values do.
+    plain.make_context = _in_one_line(command.make_context)  # type: ignore[method-assign]
+    plain.invoke = _in_one_line(command.invoke)  # type: ignore[method-assign]
+    return plain
+
+
+def _in_one_line(step: Callable[..., T]) -> Callable[..., T]:
+    def stepped(*args: Any, **named: Any) -> T:
         try:
-            return command.make_context(*args, **named)
+            return step(*args, **named)
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
             raise _WrongUsage(error.format_message()) from None
 
-    plain.make_context = make_context  # type: ignore[method-assign]
-    return plain
+    return stepped

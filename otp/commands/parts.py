@@ -81,10 +81,12 @@ class Setup:
 
 
 def any_number(parts: Parts, text: str) -> Phone:
-    """Any number at all: one that is no longer served may still have to be found and erased."""
-    region = parts.world.settings.default_region
-    found = Phone.parse(text, region=region, served={ANY}, allow=("+",))
-    if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST:
+    """Any number that could ever be texted: also one that is no longer served may still have to be
+    found and erased."""
+    settings = parts.world.settings
+    found = Phone.parse(text, region=settings.default_region, served={ANY}, allow=("+",))
+    allowed = found.is_possible or found.e164.startswith(settings.phone_allow)
+    if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST or not allowed:
         raise InvalidPhoneNumber("not_a_number")
     return found
 

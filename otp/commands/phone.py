@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import click
@@ -15,6 +15,12 @@ from otp.store.flags import blocked_flag
 from otp.verification import Verification
 
 _SHOWN: Final = 20
+_COUNTED: Final = {
+    "wrong": "wrong codes",
+    "sends": "messages without an approval",
+    "total": "messages",
+}
+"""What the last word of a limit's name counts."""
 
 
 @click.group()
@@ -36,8 +42,14 @@ def show(setup: Setup, number: str) -> None:
         found = any_number(parts, number)
         blocked = store.flag(blocked_flag(store.lookup, found))
         names = {client.id: client.name for client in store.clients()}
+        counted = parts.world.service.counts(found)
         happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
+    for client_id, quota, taken in counted:
+        if taken:
+            what = _COUNTED[quota.bucket.rpartition(":")[2]]
+            tests = f" (tests of {client_id})" if client_id else ""
+            click.echo(f"  {what}: {taken} of {quota.limit} in {_span(quota.window)}{tests}")
     for v in happened:
         click.echo("\n".join(_told(v, names.get(plain_id(v.client_id), v.client_id))))
     if not happened:
@@ -81,15 +93,15 @@ def unlock(setup: Setup, number: str, *, sends: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def forget(setup: Setup, number: str, *, yes: bool) -> None:
-    """Erase what is known of a number.
+    """Erase the verifications of a number.
 
-    Every verification, pending ones too, and its sessions. A block stays: it holds a keyed word
-    for the number, not the number.
+    Every one, pending ones too, and its sessions. A block and what is counted against the number
+    stay: they hold a keyed word for it, not the number, and counts end by themselves.
     """
     with setup.parts() as parts:
         found = any_number(parts, number)
         if not yes:
-            click.confirm(f"Erase all that is known of {found.masked}?", abort=True)
+            click.confirm(f"Erase all verifications of {found.masked}?", abort=True)
         count = parts.world.store.forget_number(found)
     click.echo(f"{found.masked}: verifications erased: {count}")
 
@@ -116,6 +128,11 @@ def _told_message(challenge: Challenge) -> str:
         f"{_time(challenge.updated_at)}  message {challenge.number}  {challenge.delivery}"
         f"  {challenge.route or '-'}  {challenge.reason or '-'}"
     )
+
+
+def _span(window: timedelta) -> str:
+    hours = window // timedelta(hours=1)
+    return f"{hours} h" if hours else f"{window // timedelta(minutes=1)} min"
 
 
 def _time(at: datetime) -> str:

@@ -263,7 +263,8 @@ class Settings:
         timedelta,
         Setting(
             default="30d",
-            meaning="How long a finished verification is kept: a number and `s`, `m`, `h` or `d`.",
+            meaning="How long a finished verification is kept: a number and `s`, `m`, `h` or `d`. "
+            "A proof can be redeemed, and a request repeated, for no longer.",
         ),
         PlainValidator(notation.age),
     ]

@@ -6,11 +6,11 @@ the limit and a refused change costs nothing. Nothing here begins or commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from otp.errors import Flagged, QuotaExceeded, TooSoon
@@ -20,6 +20,7 @@ from otp.store.rows import Connection
 
 _SLOTS: Final = 60
 _MICROSECOND: Final = timedelta(microseconds=1)
+_order: Final = attrgetter("bucket", "window")
 
 _Wanted = Sequence[tuple[Quota, int]]
 """Quotas, and how much is wanted of each."""
@@ -39,12 +40,13 @@ def look(connection: Connection, price: Price, now: datetime) -> Seen:
 
     Raises `Flagged`, or `QuotaExceeded` for want of room. Counts nothing.
     """
-    wanted = (*((quota, 1) for quota in price.room), *_wanted(price.take))
-    values = [
-        *price.unless,
-        *(value for quota, _ in wanted for value in _around(quota, now)),
-        *((price.gap.bucket,) if price.gap else ()),
-    ]
+    wanted = [(quota, 1) for quota in price.room]
+    wanted += _wanted(price.take)
+    values: list[str | int] = [*price.unless]
+    for quota, _ in wanted:
+        values += _around(quota, now)
+    if price.gap:
+        values.append(price.gap.bucket)
     if not values:
         return Seen([], (), None)
     statement = _look(len(price.unless), len(wanted), price.gap is not None)
@@ -61,12 +63,14 @@ def look(connection: Connection, price: Price, now: datetime) -> Seen:
 def pay(connection: Connection, price: Price, seen: Seen, now: datetime) -> None:
     """Take the price, as it was *seen* in this transaction.
 
-    Raises `TooSoon` or `QuotaExceeded`; then the caller rolls back.
+    Raises `TooSoon` or `QuotaExceeded`, and has written nothing then.
     """
     if price.gap:
-        _keep(connection, price.gap, seen.last_at, now)
+        _must_be_over(price.gap, seen.last_at, now)
+    _require(connection, seen.wanted, seen.sums, now)
+    if price.gap:
+        _begin(connection, price.gap, now)
     if seen.wanted:
-        _require(connection, seen.wanted, seen.sums, now)
         _count(connection, seen.wanted, now)
     if price.give_back:
         _give_back(connection, price.give_back)
@@ -78,13 +82,19 @@ def take(connection: Connection, quotas: Iterable[Quota], now: datetime) -> None
     pay(connection, price, look(connection, price, now), now)
 
 
-def _wanted(quotas: Iterable[Quota]) -> _Wanted:
+def _wanted(quotas: Iterable[Quota]) -> list[tuple[Quota, int]]:
     """How often each is named, in one order everywhere.
 
     On a database that locks rows, two takers of the same quotas in different orders would wait for
     each other for ever.
     """
-    return [(quota, sum(1 for _ in same)) for quota, same in groupby(sorted(quotas, key=_order))]
+    wanted: list[tuple[Quota, int]] = []
+    for quota in sorted(quotas, key=_order):
+        if wanted and wanted[-1][0] == quota:
+            wanted[-1] = quota, wanted[-1][1] + 1
+        else:
+            wanted.append((quota, 1))
+    return wanted
 
 
 def _require(connection: Connection, wanted: _Wanted, sums: Sequence[int], now: datetime) -> None:
@@ -102,7 +112,13 @@ def _require(connection: Connection, wanted: _Wanted, sums: Sequence[int], now: 
 
 
 def _count(connection: Connection, wanted: _Wanted, now: datetime) -> None:
-    connection.execute(_counted(len(wanted)), tuple(_counts(wanted, now)))
+    at = micros(now)
+    values: list[str | int] = []
+    for quota, count in wanted:
+        span, width = _measure(quota.window)
+        slot = at // width
+        values += (quota.bucket, span, slot, count, (slot + 1) * width + span)
+    connection.execute(_counted(len(wanted)), values)
 
 
 def _until_room(connection: Connection, quota: Quota, count: int, now: datetime) -> timedelta:
@@ -161,8 +177,8 @@ def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
         )
 
 
-def _keep(connection: Connection, gap: Gap, last_at: int | None, now: datetime) -> None:
-    """Remember *now* as the last send under the bucket, or raise `TooSoon`.
+def _must_be_over(gap: Gap, last_at: int | None, now: datetime) -> None:
+    """Raises `TooSoon` unless the wait since the last send is over.
 
     A last send that lies ahead by less than the wait still counts: callers read their clocks before
     they queue for the database. One that lies further ahead was written by a clock that has since
@@ -172,6 +188,10 @@ def _keep(connection: Connection, gap: Gap, last_at: int | None, now: datetime) 
         since = now - moment(last_at)
         if abs(since) < gap.wait:
             raise TooSoon(min(gap.wait - since, gap.wait))
+
+
+def _begin(connection: Connection, gap: Gap, now: datetime) -> None:
+    """Remember *now* as the last send under the bucket."""
     connection.execute(
         "INSERT INTO gap (bucket, last_at, expires_at) VALUES (?, ?, ?)"
         " ON CONFLICT (bucket) DO UPDATE"
@@ -201,14 +221,6 @@ def _counted(count: int) -> str:
     )
 
 
-def _counts(wanted: _Wanted, now: datetime) -> Iterator[int | str]:
-    at = micros(now)
-    for quota, count in wanted:
-        span, width = _measure(quota.window)
-        slot = at // width
-        yield from (quota.bucket, span, slot, count, (slot + 1) * width + span)
-
-
 def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
     """The bucket, and the slots that count at *now*.
 
@@ -218,10 +230,6 @@ def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
     at = micros(now)
     span, width = _measure(quota.window)
     return quota.bucket, span, (at - span) // width, (at + span) // width
-
-
-def _order(quota: Quota) -> tuple[str, timedelta]:
-    return quota.bucket, quota.window
 
 
 @lru_cache

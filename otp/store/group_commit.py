@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -26,6 +26,10 @@ class WritingConnection(Connection, Protocol):
 
     @property
     def in_transaction(self) -> bool: ...
+    @property
+    def total_changes(self) -> int:
+        """How many rows were written since it was opened."""
+
     def close(self) -> None: ...
 
 
@@ -99,7 +103,7 @@ class Writer:
         try:
             connection = connection or self._connect()
             with transaction(connection):
-                answers = [self._attempt(connection, change) for change in batch]
+                answers = self._attempts(connection, batch)
         except Exception as error:
             # The database gave up, perhaps while it committed: nothing is known to be written.
             if connection:
@@ -119,22 +123,58 @@ class Writer:
                 return
             yield change
 
+    def _attempts(
+        self, connection: WritingConnection, batch: Sequence[_Change]
+    ) -> list[Callable[[], None]]:
+        """Run each change, so that it fails alone; how to answer them once all are committed.
+
+        Nearly all that fail do so before they have written. So savepoints, which cost as much as
+        a statement each, are set only when one did not: then all run once more.
+        """
+        try:
+            return [self._attempt(connection, change) for change in batch]
+        except _HalfWrittenError:
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            return [self._guarded_attempt(connection, change) for change in batch]
+
     def _attempt(self, connection: WritingConnection, change: _Change) -> Callable[[], None]:
-        """Run one change, so that it fails alone; how to answer it once all are committed."""
+        before = connection.total_changes
+        try:
+            value = change.work(connection)
+        except BaseException as error:
+            # Some errors, a full disk for one, end the whole transaction.
+            if not connection.in_transaction:
+                raise
+            if connection.total_changes != before:
+                raise _HalfWrittenError from error
+            return self._failing(change, error)
+        return partial(change.succeed, value)
+
+    def _guarded_attempt(
+        self, connection: WritingConnection, change: _Change
+    ) -> Callable[[], None]:
         connection.execute("SAVEPOINT change")
         try:
             value = change.work(connection)
         except BaseException as error:
-            # Some errors, a full disk for one, end the whole transaction. No savepoint is left to
-            # go back to then, and whatever followed would commit itself, statement by statement.
+            # No savepoint is left to go back to where the transaction has ended by itself, and
+            # whatever followed would commit itself, statement by statement.
             if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO change")
             connection.execute("RELEASE change")
-            refused = isinstance(error, self._refusal)
-            return partial(change.fail, _unavailable(error) if refused else error)
+            return self._failing(change, error)
         connection.execute("RELEASE change")
         return partial(change.succeed, value)
+
+    def _failing(self, change: _Change, error: BaseException) -> Callable[[], None]:
+        refused = isinstance(error, self._refusal)
+        return partial(change.fail, _unavailable(error) if refused else error)
+
+
+class _HalfWrittenError(Exception):
+    """A change failed after it had written."""
 
 
 class _Change:

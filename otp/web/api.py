@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -42,6 +42,12 @@ _log = log.get("otp.api")
 
 
 class _Api(Flask):
+    """Flask without what no request of a machine needs, and every one would pay for."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view here is a coroutine."""
+        return func
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Routes by method and path alone: no route here asks for a host, and none redirects."""
         if request is None:
@@ -211,7 +217,10 @@ def _json(value: Mapping[str, object], status: HTTPStatus) -> Response:
 def _refusal(world: World, error: Exception) -> Response:
     caller: Caller | None = g.get("caller")
     who = {"client": caller.client_id} if caller else {}
-    if isinstance(error, OtpError | HTTPException):
+    counted = g.get("counted")
+    if counted and counted.wait is not None:
+        pass  # a flood is not to be one of lines
+    elif isinstance(error, OtpError | HTTPException):
         _log.info("refused", error=problems.kind_of(error).word, **who)
     else:
         _log.exception("internal_error", **who)

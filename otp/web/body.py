@@ -100,6 +100,8 @@ def parameter(request: Request, name: str) -> str:
 
 
 def _must_be_json(request: Request) -> None:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise UnsupportedMediaType
     if request.environ.get("CONTENT_TYPE") == "application/json":
         return  # what nearly everybody sends, and werkzeug takes long to read
     charset = request.mimetype_params.get("charset", "utf-8").lower()
@@ -109,9 +111,7 @@ def _must_be_json(request: Request) -> None:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        value = _STRICT.decode(body.decode("utf-8"))
         # A lone surrogate is legal as an escape and no text: it explodes when it is written.
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -131,6 +131,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(word)
+
+
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _issue(kind: str, location: tuple[int | str, ...]) -> Issue:

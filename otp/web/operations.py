@@ -86,8 +86,9 @@ OPERATIONS: Final = (
         description="Sends a code to a phone number by SMS. The message is queued, and `delivery` "
         "says what became of it. A start with a secret key while a verification of the same "
         "number and purpose is pending takes that one up again: 200 with `resumed`, and a new "
-        "code only if the wait for a resend is over. Anybody else gets a verification of their "
-        f"own, and waits like everybody (429 `too_soon`). {_ANY_KEY}",
+        "code only if the wait for a resend is over; `nonce`, `reference` and `locale` stay those "
+        "of the first start. Anybody else gets a verification of their own, and waits like "
+        f"everybody (429 `too_soon`). {_ANY_KEY}",
         body=models.Start,
         answers=(
             Answer(200, "A pending one was taken up again.", (answers.Resource, answers.Resumed)),

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from otp.client import SIGN_IN
-from otp.errors import InvalidPhoneNumber, Rejected
+from otp.client import SIGN_IN, Client, Mode
+from otp.errors import InvalidPhoneNumber, Rejected, TooManyFailures, WrongCode
 from otp.phone import Phone
 from otp.service import Caller
 from otp.verification import Verification
 from tests.commands.terminal import Terminal
-from tests.world import NUMBER, OTHER_NUMBER
+from tests.world import NUMBER, OTHER_NUMBER, wrong
 
 PERSON = Caller(client_id=SIGN_IN, credential="browser")
 
@@ -56,6 +58,60 @@ def test_time_that_nobody_wrote_down_shows(terminal: Terminal) -> None:
     started(terminal)
     terminal.clock.turn(hours=1)
     assert "expired" in "\n".join(terminal.lines("phone", "show", NUMBER))
+
+
+def locked(terminal: Terminal) -> None:
+    for _ in range(3):
+        with terminal.parts() as parts:
+            v = parts.world.service.start(PERSON, NUMBER).verification
+            parts.sender.run_once()
+            guess = wrong(terminal.provider.codes[-1])
+            for _ in range(4):
+                with contextlib.suppress(WrongCode, TooManyFailures):
+                    parts.world.service.check(PERSON, v.id, guess)
+        terminal.clock.turn(minutes=1)
+
+
+def test_what_is_counted_against_a_number_shows_and_can_be_forgiven(terminal: Terminal) -> None:
+    locked(terminal)
+    said = terminal.lines("phone", "show", NUMBER)
+    assert "  wrong codes: 10 of 10 in 24 h" in said
+    assert "  messages without an approval: 3 of 6 in 1 h" in said
+    assert "  messages: 3 of 30 in 24 h" in said
+    with pytest.raises(TooManyFailures):
+        started(terminal)
+    assert terminal.lines("phone", "unlock", NUMBER) == ["+91••••••3210: wrong codes forgiven"]
+    started(terminal)
+    said = terminal.lines("phone", "show", NUMBER)
+    assert not [line for line in said if "wrong codes" in line]
+    assert "  messages: 4 of 30 in 24 h" in said
+    terminal.lines("phone", "unlock", NUMBER, "--sends")
+    said = terminal.lines("phone", "show", NUMBER)
+    assert not [line for line in said if line.startswith("  messages")]
+
+
+def test_what_was_counted_against_a_test_of_it_shows_and_is_forgiven_too(
+    terminal: Terminal,
+) -> None:
+    with terminal.parts() as parts:
+        world = parts.world
+        client = Client(id="cli_acme", name="Acme", created_at=world.clock())
+        world.store.put_client(client)
+        tester = Caller(client_id=client.acting(Mode.TEST), credential="k", is_test=True)
+        v = world.service.start(tester, "+12025550100").verification
+        for _ in range(4):
+            with pytest.raises(WrongCode):
+                world.service.check(tester, v.id, "000000")
+    said = terminal.lines("phone", "show", "+12025550100")
+    assert "  wrong codes: 4 of 10 in 24 h (tests of cli_acme/test)" in said
+    terminal.lines("phone", "unlock", "+12025550100", "--sends")
+    said = terminal.lines("phone", "show", "+12025550100")
+    assert not [line for line in said if "tests of" in line]
+
+
+@pytest.mark.parametrize("number", ["98765", "+9198220000", "12345678"])
+def test_what_can_be_nobodys_number_is_refused(terminal: Terminal, number: str) -> None:
+    assert "cannot be used" in terminal.refusal("phone", "block", number)
 
 
 def test_a_blocked_number_is_refused_until_it_is_allowed(terminal: Terminal) -> None:

@@ -6,14 +6,17 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otp.errors import NotFound, Unavailable
+from otp.errors import NotFound, QuotaExceeded, Unavailable
+from otp.store import Gap, Price, Quota, counters
 from otp.store.group_commit import Writer
 from otp.store.rows import Connection
+from tests.store.material import NOW, opened
 
 PATIENCE = 20
 
@@ -53,6 +56,10 @@ class DiskConnection:
     @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
+
+    @property
+    def total_changes(self) -> int:
+        return self._connection.total_changes
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if sql == "COMMIT":
@@ -220,3 +227,24 @@ def test_a_writer_that_rested_goes_on(disk: Disk, writer: Writer) -> None:
     assert threading.active_count() == threads - 1
     writer.run(put("b"))
     assert disk.words() == {"a", "b"}
+
+
+def test_a_price_that_is_refused_has_written_nothing(tmp_path: Path) -> None:
+    """Else each refusal would make all that wait with it run once more."""
+    store = opened(f"sqlite:///{tmp_path}/otp.db")
+    try:
+        minute = timedelta(minutes=1)
+        full = Quota("address", "address", 1, minute)
+        price = Price(gap=Gap("number", minute), take=(full,))
+        store.take([full], NOW)
+
+        def refused(connection: Any) -> None:
+            before = connection.total_changes
+            for due in (price, Price(take=(full,))):
+                with pytest.raises(QuotaExceeded):
+                    counters.pay(connection, due, counters.look(connection, due, NOW), NOW)
+            assert connection.total_changes == before
+
+        store._write(refused)  # type: ignore[attr-defined]
+    finally:
+        store.close()

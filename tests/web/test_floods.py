@@ -80,8 +80,12 @@ def test_a_secret_key_is_counted_by_its_client_wherever_it_comes_from(world: Ser
 def test_a_test_key_is_counted_as_the_kind_it_is(world: ServiceWorld) -> None:
     assert statuses(world, NOBODY, 5, "pk_test") == [404] * 5
     assert statuses(world, NOBODY, 1, "pk_live") == [429]
-    assert statuses(world, NOBODY, 7, "sk_test") == [404] * 7
-    assert statuses(world, NOBODY, 1, "sk_live") == [429]
+    assert statuses(world, NOBODY, 8, "sk_test") == [404] * 7 + [429]
+
+
+def test_the_tests_of_a_client_use_up_nothing_of_its_live_keys(world: ServiceWorld) -> None:
+    assert statuses(world, NOBODY, 8, "sk_test")[-1] == 429
+    assert statuses(world, NOBODY, 8, "sk_live") == [404] * 7 + [429]
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", f"otp_sk_live_{'0' * 16}_{'0' * 64}"])

@@ -265,7 +265,7 @@ class Story:
         self.ask("POST", path.replace("check", "resend"), self.app)
         self.world.store.put_flag(blocked_flag(self.world.store.lookup, phone), None)
         failures = Quotas(self.world.settings, self.world.store.lookup).of_number(
-            phone, sends=False
+            phone, "", sends=False
         )
         self.world.store.take(failures * 10, self.world.clock())
         self.ask("POST", path, self.app, json=sent)
