@@ -7,6 +7,7 @@ verification.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -44,8 +45,11 @@ from otp.store import Price, Quota, Replay, Store
 from otp.store.flags import PAUSED
 from otp.verification import Policy, Verification
 
-_SUPPORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read aloud as another
-_PASSCODE_DIGITS = 6
+_SUPPORT_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is read aloud as another
+_SUPPORT_ANY = "23456789" + _SUPPORT_LETTERS
+# Three are letters for certain: the log would take six digits for a passcode, and hide them.
+_SUPPORT_PLACES = tuple(_SUPPORT_ANY if place == "?" else _SUPPORT_LETTERS for place in "A??A???A")
+_SUPPORT_CODES = math.prod(map(len, _SUPPORT_PLACES))
 _PURGE_BATCH = 500
 _TWINS = 3
 """So often a start tries again that found one to resume which ended in that very moment."""
@@ -458,13 +462,10 @@ class Service:
         return self._store.lookup.public_id(row_key)
 
     def _new_support_code(self) -> str:
-        letters, rest = "", self._randbelow(len(_SUPPORT_ALPHABET) ** 8)
-        for _ in range(8):
-            rest, place = divmod(rest, len(_SUPPORT_ALPHABET))
-            letters += _SUPPORT_ALPHABET[place]
-        # The log takes six digits for a passcode, and would hide what the operator looks for.
-        if sum(map(str.isdigit, letters)) >= _PASSCODE_DIGITS:
-            return self._new_support_code()
+        letters, rest = "", self._randbelow(_SUPPORT_CODES)
+        for place in _SUPPORT_PLACES:
+            rest, drawn = divmod(rest, len(place))
+            letters += place[drawn]
         return f"{letters[:4]}-{letters[4:]}"
 
 
