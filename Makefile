@@ -19,7 +19,10 @@ run: .venv/installed ## demo mode on http://127.0.0.1:8000 (HOST=0.0.0.0 to reac
 	    exec $(BIN)/flask serve --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev chromium lint ## lint, types and every test
-	@$(BIN)/python -m pytest
+	@said=$$(mktemp); $(BIN)/python -m pytest -m fuzz >$$said 2>&1 & fuzz=$$!; \
+	    trap 'kill $$fuzz 2>/dev/null; rm -f $$said' EXIT; \
+	    $(BIN)/python -m pytest -m "not fuzz"; rest=$$?; \
+	    wait $$fuzz; found=$$?; cat $$said; exit $$((rest > found ? rest : found))
 
 lint: .venv/installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

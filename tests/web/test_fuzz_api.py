@@ -37,6 +37,8 @@ from tests.web.hostile import (
     values,
 )
 
+pytestmark = pytest.mark.fuzz
+
 STARTS = "/v1/verifications"
 ONE = f"{STARTS}/{{id}}"
 POSTS = [STARTS, f"{ONE}/check", f"{ONE}/resend", f"{ONE}/cancel", "/v1/proofs/redeem"]

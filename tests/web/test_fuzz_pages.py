@@ -34,6 +34,8 @@ from tests.web.hostile import (
 )
 from tests.web.person import Page, Person
 
+pytestmark = pytest.mark.fuzz
+
 FORM = "application/x-www-form-urlencoded"
 PLACES = {"/sign-in", "/sign-in/code", "/sign-in/done"}
 FORMS = ["/sign-in", "/sign-in/code", "/sign-in/resend", "/sign-in/cancel", "/sign-out"]

@@ -20,7 +20,7 @@ from tests.gateway import Gateway
 from tests.processes import Server, add_client, environment
 from tests.web.hostile import BOUNDLESS, MARK, PAYLOADS, TIMES, must_not_tell
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.fuzz]
 
 TOGETHER = 16
 SILENCE = 0.25  # seconds without a word, after which we hang up on who waits for the rest

@@ -20,7 +20,7 @@ from otp.web.operations import OPERATIONS
 from tests.gateway import Gateway
 from tests.processes import ROOT, Server, add_client, environment, free_port
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.fuzz]
 
 EXAMPLES = 30
 TIMES = int(os.environ.get("OTP_TEST_FUZZ", "1"))
