@@ -125,6 +125,10 @@ class Quotas:
             return found
         prefix = self._lookup.mac("prefix", v.phone.e164[:-_LINE_DIGITS])[:16].hex()
         found += _quotas("prefix", f"prefix:{prefix}", settings.prefix_sends)
+        if settings.country_sends:
+            found += _quotas("country", f"country:{v.phone.region}", settings.country_sends)
+        if settings.client_sends:
+            found += _quotas("client", f"client:{v.client_id}", settings.client_sends)
         if source is not None:
             is_v6 = source.startswith(_V6)
             rates = settings.address6_sends if is_v6 else settings.address_sends

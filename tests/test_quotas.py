@@ -331,6 +331,28 @@ def test_a_range_of_numbers_gets_twenty_an_hour(world: ServiceWorld) -> None:
     start(world, "+919876600999")
 
 
+def test_a_country_may_have_a_limit_of_its_own(with_only: Make) -> None:
+    world = with_only(OTP_COUNTRY_SENDS="2/hour", OTP_COUNTRIES="IN,GB")
+    for number in numbers(2):
+        start(world, number)
+    error = refused(world, "+919900005678")
+    assert isinstance(error, QuotaExceeded)
+    assert error.quota == "country"
+    start(world, "+447400123456")
+
+
+def test_a_client_may_have_a_limit_and_what_it_proves_gives_way(with_only: Make) -> None:
+    world = with_only(OTP_CLIENT_SENDS="2/hour")
+    for number in numbers(4):
+        approved(world, number)
+    for n in range(2):
+        start(world, f"+9197{n:04}5678")
+    error = refused(world, "+919900005678")
+    assert isinstance(error, QuotaExceeded)
+    assert error.quota == "client"
+    start(world, "+919900005678", Caller(client_id=world.client_id, credential="key"))
+
+
 # -- money ----------------------------------------------------------------------------------------
 
 

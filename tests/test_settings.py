@@ -232,6 +232,8 @@ BAD = {
 }
 for rate in RATES:
     BAD[rate] = ["", "0", "off", "0/hour", "6", "6/week", "6/hour,", "6/hour,7/hour"]
+for rate in ("OTP_COUNTRY_SENDS", "OTP_CLIENT_SENDS"):
+    BAD[rate] = ["0", "off", "0/hour", "6", "6/week", "6/hour,", "6/hour,7/hour"]
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,24 @@ class Settings:
             meaning="Per number without its last four digits: sends not followed by an approval.",
         ),
     ]
+    country_sends: Annotated[
+        tuple[Rate, ...],
+        Setting(
+            default="",
+            shown="none: the budget alone",
+            meaning="Per country of the number: sends not followed by an approval.",
+        ),
+        PlainValidator(notation.rates_if_any),
+    ]
+    client_sends: Annotated[
+        tuple[Rate, ...],
+        Setting(
+            default="",
+            shown="none: the budget alone",
+            meaning="Per client, the pages being one: sends not followed by an approval.",
+        ),
+        PlainValidator(notation.rates_if_any),
+    ]
     send_budget: Annotated[
         _Rates,
         Setting(

@@ -104,6 +104,11 @@ def rates(text: str) -> tuple[Rate, ...]:
     return rates
 
 
+def rates_if_any(text: str) -> tuple[Rate, ...]:
+    """The same, or none where nothing is said."""
+    return rates(text) if text else ()
+
+
 def word(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
