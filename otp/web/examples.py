@@ -14,6 +14,7 @@ from otp.phone import Phone
 from otp.verification import Policy, Status, Verification
 from otp.web import answers, models, problems
 from otp.web.body import Members
+from otp.web.kinds import Kind
 from otp.web.resource import resource
 
 _NOW: Final = datetime(2026, 11, 22, 8, 39, 27, tzinfo=UTC)
@@ -89,7 +90,7 @@ def success(operation: str, status: int) -> Mapping[str, object] | None:
     return _SUCCESSES.get((operation, status))
 
 
-def problem(kind: problems.Kind, public_url: str) -> Mapping[str, object] | None:
+def problem(kind: Kind, public_url: str) -> Mapping[str, object] | None:
     """What this problem may look like; None: nobody has seen it yet."""
     for error in _ERRORS:
         if problems.kind_of(error) == kind:

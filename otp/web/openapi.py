@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of the machine doors, made from what the code itself uses.
 
 Bodies come from `otp.web.models`, answers from `otp.web.answers`, problems from the table in
-`otp.web.problems`, and which of them meet where from `otp.web.operations`. No Flask library for
+`otp.web.kinds`, and which of them meet where from `otp.web.operations`. No Flask library for
 OpenAPI documents `application/problem+json`, so this glue is ours.
 """
 
@@ -16,8 +16,8 @@ from typing import Final
 from flask import Flask, Response
 
 from otp.web import World, examples, models, problems
+from otp.web.kinds import KINDS, Kind
 from otp.web.operations import OPERATIONS, Answer, Operation
-from otp.web.problems import KINDS, Kind
 from otp.web.schemas import Json, Schemas
 
 _TITLE: Final = "Phone verification"

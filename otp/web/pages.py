@@ -17,7 +17,8 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 from otp import errors, log
 from otp.web import World, body, floods, rendering, sign_in, visits
 from otp.web.headers import install
-from otp.web.problems import KINDS, Kind, headers, kind_of, retry_in
+from otp.web.kinds import KINDS, Kind
+from otp.web.problems import headers, kind_of, retry_in
 from otp.web.rendering import page, see_other
 from otp.web.resource import timestamp
 

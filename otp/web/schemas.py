@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from otp.web import answers
+from otp.web.kinds import KINDS, Kind
 from otp.web.operations import RESERVED, Operation
-from otp.web.problems import KINDS, Kind
 
 Json = dict[str, Any]
 

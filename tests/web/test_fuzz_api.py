@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from werkzeug.wrappers import Response
 
 from otp.web.body import LIMIT
+from otp.web.kinds import KINDS
 from otp.web.openapi import document
-from otp.web.problems import CONTENT_TYPE, KINDS
+from otp.web.problems import CONTENT_TYPE
 from tests.web.contract import Contract
 from tests.web.hostile import (
     LONG,

@@ -15,9 +15,9 @@ from otp.quotas import Quotas
 from otp.store.flags import PAUSED, blocked_flag
 from otp.web import answers
 from otp.web.api import create_api
+from otp.web.kinds import KINDS
 from otp.web.openapi import document
 from otp.web.operations import OPERATIONS, RESERVED
-from otp.web.problems import KINDS
 from tests.web.contract import Caller, Contract
 from tests.world import NUMBER, ServiceWorld, code_in, wrong
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from otp.store.flags import PAUSED
+from otp.web.kinds import KINDS
 from otp.web.pages import create_pages
-from otp.web.problems import KINDS
 from tests.web.person import Person
 from tests.world import NUMBER, START, ServiceWorld
 
