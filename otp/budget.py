@@ -32,25 +32,25 @@ class BudgetAlarm:
         self._told = dict.fromkeys(self._budget, 0)
         self._looked_at: datetime | None = None
 
-    def look(self, now: datetime, *, refused: bool = False) -> None:
+    def look(self, now: datetime, *, wanted: int = 0) -> None:
         """Say what was newly reached. Raises nothing: it comes after what was asked for is done.
 
-        *refused*: a send was, for the budget. Then all of it is used, though a part or two may be
-        left that the message did not fit into.
+        *wanted*: so many parts were just refused. A window that they do not fit into is used up,
+        though a part or two may be left of it.
         """
-        if not refused and self._looked_at and abs(now - self._looked_at) < _EVERY:
+        if not wanted and self._looked_at and abs(now - self._looked_at) < _EVERY:
             return
         self._looked_at = now
         with suppress(Unavailable):
             for quota in self._budget:
-                self._tell(quota, self._store.used(quota, now).taken, refused=refused)
+                self._tell(quota, self._store.used(quota, now).taken, wanted)
 
-    def _tell(self, quota: Quota, taken: int, *, refused: bool) -> None:
-        reached = [level for level in LEVELS if taken * 100 >= level * quota.limit]
-        if refused and LEVELS[1] in reached:
-            reached.insert(0, LEVELS[0])
-        for level in sorted(set(reached)):
+    def _tell(self, quota: Quota, taken: int, wanted: int) -> None:
+        full = taken + wanted > quota.limit
+        used = [level for level in LEVELS if full or taken * 100 >= level * quota.limit]
+        for level in reversed(used):
             if level > self._told[quota]:
                 say = _log.error if level == LEVELS[0] else _log.warning
                 say("budget", level_reached=level, hours=quota.window / timedelta(hours=1))
-        self._told[quota] = max(reached, default=0)
+        # It is told anew only once less than the lowest level is used.
+        self._told[quota] = max([self._told[quota], *used]) if used else 0

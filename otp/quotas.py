@@ -57,16 +57,15 @@ class Quotas:
         """What one more message of *v*, of so many SMS *parts*, costs, asked for by *source*."""
         number = self._number(v)
         gap = Gap(bucket=f"phone:{number}", wait=self.first_wait)
-        room = tuple(_quotas(FAILURES, f"{number}:wrong", self._settings.phone_failures))
+        room, total = self._wrong(number), self._total(number)
         if v.is_test:
-            take = (*self._unapproved(v, None), *self._total(number))
+            take = (*self._unapproved(v, None), *total)
             return Price(unless=(PAUSED,), room=room, gap=gap, take=take)
-        budget = tuple(_quotas(BUDGET, BUDGET, self._settings.send_budget))
         return Price(
             unless=(PAUSED, blocked_flag(self._lookup, v.phone)),
             room=room,
             gap=gap,
-            take=(*self._unapproved(v, source), *self._total(number), *budget * parts),
+            take=(*self._unapproved(v, source), *total, *self.budget() * parts),
         )
 
     def of_check(self, before: Verification, after: Verification) -> Price:
@@ -78,7 +77,7 @@ class Quotas:
         """
         if after.attempts == before.attempts:
             return FREE  # an approval that is only told again
-        wrong = self.of_failures(before)
+        wrong = self._wrong(self._number(before))
         if after.approved_by is None:
             return Price(room=wrong, take=wrong)
         sends = [
@@ -89,10 +88,6 @@ class Quotas:
         forgiven = [Taken(quota, at) for at in after.wrong_at for quota in wrong]
         return Price(room=wrong, give_back=(*sends, *forgiven))
 
-    def of_failures(self, v: Verification) -> tuple[Quota, ...]:
-        """How many wrong codes its number may have over all verifications."""
-        return tuple(_quotas(FAILURES, f"{self._number(v)}:wrong", self._settings.phone_failures))
-
     def of_number(self, phone: Phone, client_id: str, *, sends: bool) -> tuple[Quota, ...]:
         """The wrong codes of a number, and with *sends* its messages too.
 
@@ -100,11 +95,9 @@ class Quotas:
         """
         index = self._lookup.index(phone).hex()
         number = f"{client_id}:{index}" if client_id else index
-        wrong = _quotas(FAILURES, f"{number}:wrong", self._settings.phone_failures)
         if not sends:
-            return tuple(wrong)
-        unapproved = _quotas("phone_number", f"{number}:sends", self._settings.phone_sends)
-        return (*wrong, *unapproved, *self._total(number))
+            return self._wrong(number)
+        return (*self._wrong(number), *self._sends(number), *self._total(number))
 
     def budget(self) -> tuple[Quota, ...]:
         """The SMS parts of the whole service."""
@@ -114,13 +107,20 @@ class Quotas:
         index = self._lookup.index(v.phone).hex()
         return f"{v.client_id}:{index}" if v.is_test else index
 
+    def _wrong(self, number: str) -> tuple[Quota, ...]:
+        """How many wrong codes a number may have over all its verifications."""
+        return tuple(_quotas(FAILURES, f"{number}:wrong", self._settings.phone_failures))
+
+    def _sends(self, number: str) -> list[Quota]:
+        return _quotas("phone_number", f"{number}:sends", self._settings.phone_sends)
+
     def _total(self, number: str) -> list[Quota]:
         return _quotas("phone_number", f"{number}:total", self._settings.phone_sends_total)
 
     def _unapproved(self, v: Verification, source: str | None) -> list[Quota]:
         """What counts one send until an approval gives it back."""
         settings = self._settings
-        found = _quotas("phone_number", f"{self._number(v)}:sends", settings.phone_sends)
+        found = self._sends(self._number(v))
         if v.is_test:
             return found
         prefix = self._lookup.mac("prefix", v.phone.e164[:-_LINE_DIGITS])[:16].hex()

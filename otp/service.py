@@ -178,12 +178,13 @@ class Service:
         if replay and (known := self._store.replayed(caller.client_id, replay)):
             return known.verification
 
-        looked = False
+        looked = unwritten = False
 
-        def change(v: Verification) -> Verification:
-            nonlocal looked
+        def change(kept: Verification) -> Verification:
+            nonlocal looked, unwritten
             looked = True
-            v = v.at(now)
+            v = kept.at(now)
+            unwritten = v is not kept
             if not v.is_pending and not v.answers_again(now):
                 raise VerificationEnded(v)
             if purpose is not None and purpose != v.purpose:
@@ -210,7 +211,8 @@ class Service:
             raise refusal(full, found) from None
         except VerificationEnded:
             # Once told it is written down: a clock that is set back makes no dead code good again.
-            self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
+            if unwritten:
+                self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
             raise
         if not looked:
             return v  # a twin of this request was quicker, and was approved
@@ -324,11 +326,12 @@ class Service:
         self, caller: Caller, v: Verification, replay: Replay | None, now: datetime
     ) -> Verification:
         """*v* in the store, or the one that stands in its place: a twin's, or one to resume."""
-        price = self._quotas.of_send(v, source=v.newest.source, parts=self._parts(v.policy))
+        parts = self._parts(v.policy)
+        price = self._quotas.of_send(v, source=v.newest.source, parts=parts)
         try:
             return self._store.add(v, now=now, price=price, replay=replay, resumes=caller.is_secret)
         except (Flagged, QuotaExceeded) as error:
-            raise self._refused(error, None) from None
+            raise self._refused(error, None, parts) from None
 
     def _resume(
         self, caller: Caller, found: Verification, replay: Replay | None, now: datetime
@@ -382,19 +385,25 @@ class Service:
             error.verification = error.verification or self.get(caller.client_id, id)
             raise
         except (Flagged, QuotaExceeded) as error:
-            raise self._refused(error, self.get(caller.client_id, id)) from None
+            v = self.get(caller.client_id, id)
+            raise self._refused(error, v, self._parts(v.policy)) from None
         if v.newest.queued_at == now:  # else by a twin of this request
             self._wake()
             _say("resent", v)
             self._budget.look(now)
         return v
 
-    def _refused(self, error: Flagged | QuotaExceeded, v: Verification | None) -> OtpError:
-        """What a send that was refused by a flag or a limit is told; the log keeps the limit."""
+    def _refused(
+        self, error: Flagged | QuotaExceeded, v: Verification | None, parts: int
+    ) -> OtpError:
+        """What a send of so many *parts* is told that was refused by a flag or a limit.
+
+        The log keeps the limit.
+        """
         if isinstance(error, QuotaExceeded):
             _log.warning("limit_hit", limit=error.quota)
             if error.quota == BUDGET:
-                self._budget.look(self._clock(), refused=True)
+                self._budget.look(self._clock(), wanted=parts)
             return refusal(error, v)
         if error.name == PAUSED:
             return Unavailable("paused", timedelta(minutes=1))

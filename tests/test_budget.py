@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otp import log
+from otp import log, store
 from otp.budget import BudgetAlarm
 from otp.client import SIGN_IN
 from otp.errors import Unavailable
@@ -107,4 +107,41 @@ def test_an_alarm_that_cannot_look_fails_nothing() -> None:
     quota = Quota("budget", "budget", 5, timedelta(hours=1))
     alarm = BudgetAlarm(Broken(), [quota])  # type: ignore[arg-type]
     alarm.look(START)
-    alarm.look(START, refused=True)
+    alarm.look(START, wanted=1)
+
+
+class Used:
+    """A store in which so much of each window is used."""
+
+    def __init__(self, **hours: int) -> None:
+        self.taken = hours
+
+    def used(self, quota: Quota, _: object) -> store.Used:
+        return store.Used(self.taken[quota.bucket], timedelta())
+
+
+def told_of(alarm: BudgetAlarm, written: io.StringIO, wanted: int) -> list[tuple[float, int]]:
+    written.truncate(0)
+    written.seek(0)
+    alarm.look(START, wanted=wanted)
+    events = [json.loads(line) for line in written.getvalue().splitlines()]
+    return [(e["hours"], e["level_reached"]) for e in events]
+
+
+def test_a_refusal_for_the_hour_says_nothing_of_the_day_that_has_room() -> None:
+    written = io.StringIO()
+    log.configure(json=True, secrets=(), stream=written)
+    hour = Quota("budget", "hour", 5, timedelta(hours=1))
+    day = Quota("budget", "day", 100, timedelta(days=1))
+    kept = Used(hour=3, day=90)
+    alarm = BudgetAlarm(kept, [hour, day])  # type: ignore[arg-type]
+    assert told_of(alarm, written, wanted=3) == [
+        (1.0, 50), (1.0, 80), (1.0, 100), (24.0, 50), (24.0, 80),
+    ]  # fmt: skip
+    kept.taken["hour"] = 4  # a shorter message went through
+    assert told_of(alarm, written, wanted=1) == []
+    assert told_of(alarm, written, wanted=3) == [], "told once, until it is another window"
+    kept.taken["hour"] = 0
+    assert told_of(alarm, written, wanted=1) == []
+    kept.taken["hour"] = 3
+    assert told_of(alarm, written, wanted=1) == [(1.0, 50)]

@@ -9,15 +9,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from limits.storage import MovingWindowSupport, Storage
 
+from otp.store.columns import micros
+
 _SLOTS: Final = 60
 _SECOND: Final = 1_000_000  # microseconds
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _MOST_KEYS: Final = 200_000
 """For each window, and about 80 MB. So many in a minute no process of ours could answer."""
 
@@ -42,7 +42,7 @@ class Counts:
     def take(self, key: str, limit: int, window: int, amount: int) -> bool:
         """Count *amount* if so many fit into *limit* in any *window* seconds, or nothing."""
         with self._lock:
-            now = (self._clock() - _EPOCH) // _MICROSECOND
+            now = micros(self._clock())
             found = self._window(window)
             key, count = found.find(key, limit, now, self._most)
             if count.total + amount > limit:
@@ -55,7 +55,7 @@ class Counts:
     def used(self, key: str, limit: int, window: int) -> tuple[float, int]:
         """When the window began that is over once the oldest leaves, and how many there are."""
         with self._lock:
-            now = (self._clock() - _EPOCH) // _MICROSECOND
+            now = micros(self._clock())
             found = self._window(window)
             _, count = found.find(key, limit, now, self._most)
             for oldest in count.slots:
