@@ -23,7 +23,8 @@ OtpError
 ProviderError                never reaches a door
 ├── Unreachable              certainly not taken; another route, or a later try, may work
 ├── Rejected                 certainly not taken, and never will be
-└── Unknown                  may have been taken: never sent again blindly
+├── Unknown                  may have been taken: never sent again blindly
+└── Forged                   a request to a webhook that does not prove where it comes from
 """
 
 from __future__ import annotations
@@ -196,3 +197,10 @@ class Rejected(ProviderError):
 
 class Unknown(ProviderError):
     pass
+
+
+class Forged(ProviderError):
+    """Nothing in it is read further. A door answers 401."""
+
+    def __init__(self) -> None:
+        super().__init__("forged")
