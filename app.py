@@ -29,6 +29,7 @@ from otp.providers import Provider
 from otp.providers.console import DemoMessages
 from otp.providers.registry import build
 from otp.providers.transport import session
+from otp.routes import Routes
 from otp.sender import Sender
 from otp.service import Service
 from otp.serving import at_end
@@ -99,6 +100,7 @@ def assemble(
             for row in settings.routes
         ]
     bell = threading.Event()
+    routes = Routes(store, [provider.name for provider in route], clock)
     service = Service(
         store=store,
         keyring=keyring,
@@ -106,11 +108,13 @@ def assemble(
         clock=clock,
         randbelow=secrets.randbelow,
         wake=bell.set,
+        routes=routes,
     )
     sender = Sender(
         store=store,
         keyring=keyring,
         route=route,
+        routes=routes,
         template=settings.template,
         clock=clock,
         randbelow=secrets.randbelow,
@@ -125,6 +129,7 @@ def assemble(
         store=store,
         service=service,
         prover=Prover(keyring, store.lookup, settings.public_url),
+        routes=routes,
         floods=open_floods(settings, store, clock, alone=alone),
         clock=clock,
         token_bytes=secrets.token_bytes,

@@ -30,6 +30,7 @@ from otp.message import Template
 from otp.passcode import RandBelow
 from otp.providers import Provider, Sms
 from otp.rehearsal import Outcome, Rehearsal
+from otp.routes import Routes
 from otp.store import Claim, Price, Quota, Store
 from otp.store.flags import blocked_flag
 from otp.verification import Verification
@@ -44,7 +45,8 @@ _log = log.get("otp.sender")
 
 
 class HandOver:
-    """Hands messages over to the first of *route* that takes them. Shared by sending threads."""
+    """Hands messages over to the first of *route* that takes them, of those that *routes* lets
+    through. Shared by sending threads."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class HandOver:
         store: Store,
         keyring: Keyring,
         route: Sequence[Provider],
+        routes: Routes,
         template: Template,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
@@ -60,15 +63,10 @@ class HandOver:
         self._keyring = keyring
         self._rehearsal = Rehearsal(keyring)
         self._route = tuple(route)
+        self._routes = routes
         self._template = template
         self._clock = clock
         self._randbelow = randbelow
-        self._quiet_until: dict[str, datetime] = {}
-
-    def closed_until(self, now: datetime) -> datetime | None:
-        """When the first of the route may be asked again; None while one of them may be now."""
-        quiet = [self._quiet_until.get(provider.name, now) for provider in self._route]
-        return None if any(until <= now for until in quiet) else min(quiet)
 
     def send(self, claim: Claim) -> None:
         """Take one claimed challenge as far as it goes, and write down how far that is.
@@ -92,25 +90,26 @@ class HandOver:
         sms = self._sms(claim, code)
         refusal: Unreachable | None = None
         for provider in self._route:
-            if self._is_quiet(provider):
-                continue
             try:
+                if not self._routes.may_try(provider.name, provider.patience):
+                    continue
                 self._commit(claim, code, provider)
                 provider_id = provider.send(sms)
             except QuotaExceeded as full:
-                self._quiet(provider, full.retry_in)
+                self._routes.full(provider.name, full.retry_in)
             except Unreachable as error:
                 self._tell(claim, "send_not_taken", provider, error)
-                if error.for_all and error.retry_in:
-                    self._quiet(provider, error.retry_in)
+                self._blame(provider, error)
                 refusal = error
             except Rejected as error:
                 self._tell(claim, "send_refused", provider, error)
                 self._refuse(claim, error.reason)
+                self._routes.worked(provider.name)
                 return
             except Unknown as error:
                 self._tell(claim, "send_unknown", provider, error)
                 self._lost(claim, error.reason)
+                self._routes.failed(provider.name, error.reason)
                 return
             except (ClaimLost, NotFound):
                 return
@@ -126,6 +125,7 @@ class HandOver:
                 break
             else:
                 self._taken(claim, provider, provider_id)
+                self._routes.worked(provider.name)
                 return
         self._put_back(claim, refusal)
 
@@ -217,12 +217,14 @@ class HandOver:
 
     # -- the route ------------------------------------------------------------------------------
 
-    def _is_quiet(self, provider: Provider) -> bool:
-        until = self._quiet_until.get(provider.name)
-        return until is not None and self._clock() < until
-
-    def _quiet(self, provider: Provider, span: timedelta) -> None:
-        self._quiet_until[provider.name] = self._clock() + span
+    def _blame(self, provider: Provider, error: Unreachable) -> None:
+        """What a message that was not taken says about its route, if it does."""
+        if error.for_all and error.retry_in:
+            self._routes.busy(provider.name, error.retry_in)
+        elif error.retry_in is None:
+            self._routes.failed(provider.name, error.reason, refused=error.account)
+        else:
+            self._routes.worked(provider.name)  # it answered, and asks to wait with this message
 
     def _tell(self, claim: Claim, event: str, provider: Provider, error: ProviderError) -> None:
         # Who refuses the account refuses every message until an operator has acted.

@@ -19,6 +19,7 @@ from otp.keys import Keyring, TokenBytes
 from otp.message import Template
 from otp.passcode import RandBelow
 from otp.providers import Provider
+from otp.routes import Routes
 from otp.store import Claim, Store
 from otp.store.flags import PAUSED
 
@@ -44,6 +45,7 @@ class Sender:
         store: Store,
         keyring: Keyring,
         route: Sequence[Provider],
+        routes: Routes,
         template: Template,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
@@ -56,11 +58,13 @@ class Sender:
             store=store,
             keyring=keyring,
             route=route,
+            routes=routes,
             template=template,
             clock=clock,
             randbelow=randbelow,
         )
         self._store = store
+        self._routes = routes
         self._clock = clock
         self._token_bytes = token_bytes
         self._sweep = sweep
@@ -157,10 +161,11 @@ class Sender:
 
     def _claims(self, limit: int) -> list[Claim]:
         now = self._clock()
-        if self._hand_over.closed_until(now):
-            return []
         due = self._store.next_due()
         if due is None or due > now or self._store.flag(PAUSED):
+            return []
+        limit = self._routes.allowed(limit)
+        if not limit:
             return []
         token = self._token_bytes(12).hex()
         return self._store.claim(token=token, now=now, lease=self._lease, limit=limit)

@@ -40,6 +40,7 @@ from otp.phone import Phone
 from otp.proof import Statement
 from otp.quotas import BUDGET, Quotas, refusal
 from otp.rehearsal import Rehearsal
+from otp.routes import Routes
 from otp.settings import Settings
 from otp.store import Price, Quota, Replay, Store
 from otp.store.flags import PAUSED
@@ -91,6 +92,7 @@ class Service:
         settings: Settings,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
+        routes: Routes,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -98,6 +100,7 @@ class Service:
         self._settings = settings
         self._clock = clock
         self._randbelow = randbelow
+        self._routes = routes
         self._wake = wake
         self._quotas = Quotas(settings, store.lookup)
         self._budget = BudgetAlarm(store, self._quotas.budget())
@@ -145,6 +148,8 @@ class Service:
         )
         if verification.is_test:
             verification = self._rehearsal.asked(verification, kept)
+        else:
+            _must_leave(self._routes.refused_for())
         for _ in range(_TWINS):
             added = self._added(caller, verification, replay, now)
             if added.id == verification.id:
@@ -365,11 +370,13 @@ class Service:
         self, caller: Caller, id: str, replay: Replay | None, now: datetime
     ) -> Verification:
         asked_by = self._quotas.source(caller.network)
+        refused_for = self._routes.refused_for()
 
         def change(v: Verification) -> Verification:
             # Who calls from a back end asks for the person that the start was for.
             after = v.resend(now, asked_by or v.newest.source)
             if not v.is_test:
+                _must_leave(refused_for)
                 return after
             rehearsal.must_be_open(v)
             return self._rehearsal.asked(after)
@@ -481,6 +488,12 @@ class Service:
 @lru_cache(maxsize=64)
 def _parts(template: Template, code_length: int, life: timedelta) -> int:
     return message.size(template.render("0" * code_length, life)).parts
+
+
+def _must_leave(refused_for: timedelta | None) -> None:
+    """Raises `Unavailable` while every route refuses our account."""
+    if refused_for is not None:
+        raise Unavailable("route", max(refused_for, timedelta(seconds=1)))
 
 
 def _say(event: str, v: Verification) -> None:

@@ -15,6 +15,7 @@ from otp.challenge import Challenge
 from otp.errors import Rejected, Unavailable, Unknown, Unreachable
 from otp.phone import Phone
 from otp.providers import Provider
+from otp.routes import Routes
 from otp.sender import Sender
 from otp.service import Caller
 from otp.store import Store
@@ -43,10 +44,12 @@ def sender_over(
 ) -> Sender:
     parts = world.parts.world
     draws = iter(range(123456, 10**6, 1111))
+    store = store or world.store
     return Sender(
-        store=store or world.store,
+        store=store,
         keyring=parts.keyring,
         route=route,
+        routes=Routes(store, [provider.name for provider in route], world.clock),
         template=world.settings.template,
         clock=world.clock,
         randbelow=lambda _: next(draws),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from otp.breaker import Breaker
 from otp.challenge import Challenge
 from otp.client import ApiKey, Client
 from otp.errors import Unavailable
@@ -248,6 +249,12 @@ class Store(Protocol):
         """Remember a word under *name* (pause, blocked numbers), or forget it."""
 
     def flag(self, name: str) -> str | None: ...
+
+    def breakers(self) -> dict[str, Breaker]:
+        """Those of the routes that are not simply closed."""
+
+    def turn(self, route: str, change: Callable[[Breaker], Breaker]) -> tuple[Breaker, Breaker]:
+        """Write `change(breaker)` for the route's newest; return what was and what is."""
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         """Add to this process's own metric rows: a shared row would serialise every change."""

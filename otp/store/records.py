@@ -1,4 +1,4 @@
-"""What is kept whole: clients, their keys, browser sessions, flags, sealed keys.
+"""What is kept whole: clients, their keys, browser sessions, flags, breakers, sealed keys.
 
 Plain statements over one table each. Nothing here begins or commits.
 """
@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from otp.breaker import Breaker
 from otp.client import ApiKey, Client, Mode, Rights, TestNumber
 from otp.keys import KEY_BYTES, Keyring, Lookup, TokenBytes, Unsealable
 from otp.store import Session
@@ -188,7 +189,7 @@ def _api_key(
     )
 
 
-# -- sessions, flags ------------------------------------------------------------------------------
+# -- sessions, flags, breakers --------------------------------------------------------------------
 
 
 def put_session(connection: Connection, session: Session, row_key: bytes) -> None:
@@ -243,3 +244,38 @@ def put_flag(connection: Connection, name: str, value: str | None) -> None:
 def flag(connection: Connection, name: str) -> str | None:
     rows = connection.execute("SELECT value FROM flag WHERE name = ?", (name,)).fetchall()
     return str(rows[0][0]) if rows else None
+
+
+def breakers(connection: Connection) -> dict[str, Breaker]:
+    rows = connection.execute(
+        "SELECT name, failures, trips, reason, refused, open_until, tried_until FROM route"
+    ).fetchall()
+    return {
+        name: Breaker(
+            failures=failures,
+            trips=trips,
+            reason=reason,
+            refused=bool(refused),
+            open_until=moment_or_none(open_until),
+            tried_until=moment_or_none(tried_until),
+        )
+        for name, failures, trips, reason, refused, open_until, tried_until in rows
+    }
+
+
+def put_breaker(connection: Connection, route: str, breaker: Breaker | None) -> None:
+    connection.execute("DELETE FROM route WHERE name = ?", (route,))
+    if breaker:
+        connection.execute(
+            "INSERT INTO route (name, failures, trips, reason, refused, open_until, tried_until)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                route,
+                breaker.failures,
+                breaker.trips,
+                breaker.reason,
+                breaker.refused,
+                micros_or_none(breaker.open_until),
+                micros_or_none(breaker.tried_until),
+            ),
+        )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from otp.breaker import CLOSED, Breaker
 from otp.client import ApiKey, Client
 from otp.errors import NotFound, Unavailable
 from otp.keys import Keyring, Lookup
@@ -289,6 +290,19 @@ class SqlStore(ABC):
 
     def flag(self, name: str) -> str | None:
         return self._read(lambda connection: records.flag(connection, name))
+
+    def breakers(self) -> dict[str, Breaker]:
+        return self._read(records.breakers)
+
+    def turn(self, route: str, change: Callable[[Breaker], Breaker]) -> tuple[Breaker, Breaker]:
+        def work(connection: Connection) -> tuple[Breaker, Breaker]:
+            before = records.breakers(connection).get(route, CLOSED)
+            after = change(before)
+            if after != before:
+                records.put_breaker(connection, route, None if after == CLOSED else after)
+            return before, after
+
+        return self._write(work)
 
     def ping(self) -> None:
         """A write transaction is begun for it, so a database that only reads does not pass."""

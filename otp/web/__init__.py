@@ -9,6 +9,7 @@ from datetime import datetime
 from otp.floods import Floods
 from otp.keys import Keyring, TokenBytes
 from otp.proof import Prover
+from otp.routes import Routes
 from otp.service import Service
 from otp.settings import Settings
 from otp.store import Store
@@ -25,6 +26,7 @@ class World:
     store: Store
     service: Service
     prover: Prover
+    routes: Routes
     floods: Floods
     clock: Clock
     token_bytes: TokenBytes

@@ -214,6 +214,8 @@ class Health(TypedDict):
 class Checks(TypedDict):
     store: Annotated[str, words_so_far("ok", "unavailable")]
     sending: Annotated[str, words_so_far("ok", "paused", "delayed", "unknown")]
+    routes: dict[str, Annotated[str, words_so_far("closed", "open", "half_open")]]
+    """Whether each route takes messages: `closed` as long as nothing is wrong with it."""
 
 
 class Readiness(TypedDict):

@@ -9,6 +9,7 @@ from typing import Final
 
 from flask import Flask, Response
 
+from otp.breaker import State
 from otp.errors import Unavailable
 from otp.store.flags import PAUSED
 from otp.web import World
@@ -27,22 +28,29 @@ def add(app: Flask, world: World) -> None:
     @app.get("/readyz")
     def readyz() -> Response:
         """200 when a write to the store would work and its schema is current."""
-        checks = Checks(store="ok", sending="ok")
+        checks = Checks(store="ok", sending="ok", routes={})
         status = 200
         try:
             world.store.ping()
+            now = world.clock()
             oldest = world.store.oldest_queued()
+            breakers = world.routes.breakers()
+            checks["routes"] = {name: found.state(now) for name, found in breakers.items()}
             if world.store.flag(PAUSED):
                 checks["sending"] = "paused"
-            elif oldest and world.clock() - oldest > _LONGEST_QUEUED:
+            elif oldest and now - oldest > _LONGEST_QUEUED:
                 checks["sending"] = "delayed"
         except Unavailable:
-            checks = Checks(store="unavailable", sending="unknown")
+            checks = Checks(store="unavailable", sending="unknown", routes={})
             status = 503
-        word = "unavailable" if status == 503 else "ok"
-        if checks["sending"] in ("paused", "delayed"):
-            word = "degraded"
-        return _answer(Readiness(status=word, checks=checks), status)
+        return _answer(Readiness(status=_word(checks), checks=checks), status)
+
+
+def _word(checks: Checks) -> str:
+    if checks["store"] != "ok":
+        return "unavailable"
+    all_well = checks["sending"] == "ok" and set(checks["routes"].values()) <= {State.CLOSED}
+    return "ok" if all_well else "degraded"
 
 
 def _answer(value: Mapping[str, object], status: int) -> Response:

@@ -14,6 +14,7 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
+from otp.breaker import FAILURES, Breaker
 from otp.store import Gap, Price, Quota, Replay, Store
 from otp.verification import Verification
 from tests.store.material import CLIENT, LEASE, NOW, SECOND, guess_wrong, new, opened, right
@@ -145,3 +146,26 @@ def redeem_with_one_key(store: Store, id: str) -> str:
     replay = Replay(key=id.encode(), fingerprint=b"same")
     store.swap(CLIENT, id, lambda v: v.redeem(NOW), now=NOW, replay=replay)
     return "told"
+
+
+def try_a_route(store: Store, route: str) -> str:
+    """Whether this one got the single try of a route that was left alone for long enough."""
+    tried = store.turn(route, lambda found: found.tried(NOW, LEASE))
+    return "tried" if tried[1] != tried[0] else "left"
+
+
+def fail_a_route(store: Store, route: str) -> str:
+    store.turn(route, lambda found: found.failed("timeout", NOW))
+    return "failed"
+
+
+def opened_route(store: Store, route: str) -> None:
+    """One that has had its rest, and may be tried."""
+    for _ in range(FAILURES):
+        store.turn(route, lambda found: found.failed("timeout", NOW - 60 * SECOND))
+
+
+def failed_once_too_few(store: Store, route: str) -> Breaker:
+    for _ in range(FAILURES - 1):
+        _, found = store.turn(route, lambda found: found.failed("timeout", NOW))
+    return found

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from otp.breaker import FAILURES
 from otp.store import Store
 from otp.verification import Policy, Status
 from tests.store import crowd
@@ -152,3 +153,16 @@ def test_one_process_of_a_crowd_redeems_a_proof(url: str, store: Store) -> None:
     ids = [approved(store).id for _ in ROUNDS]
     for id, words in zip(ids, crowd.processes(url, crowd.redeem, ids), strict=True):
         assert_one_redeemed(store, id, words)
+
+
+def test_of_a_crowd_one_tries_a_route_that_failed(store: Store, url: str) -> None:
+    for route in ROUNDS:
+        crowd.opened_route(store, route)
+    for words in crowd.processes(url, crowd.try_a_route, ROUNDS):
+        assert Counter(words) == {"tried": 1, "left": len(words) - 1}
+
+
+def test_no_failure_of_a_crowd_is_lost_and_one_opens_the_breaker(store: Store, url: str) -> None:
+    crowd.failed_once_too_few(store, "main")
+    crowd.processes(url, crowd.fail_a_route, ["main"])
+    assert (store.breakers()["main"].failures, store.breakers()["main"].trips) == (FAILURES, 1)

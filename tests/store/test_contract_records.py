@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from otp import client as clients
+from otp.breaker import CLOSED, Breaker
 from otp.client import SIGN_IN, ApiKey, Client, Mode, Rights
 from otp.errors import NotFound, Unavailable
 from otp.store import Quota, Session, Store
@@ -192,3 +193,34 @@ def test_a_closed_store_is_unavailable(store: Store) -> None:
         with pytest.raises(Unavailable):
             act()
     store.close()
+
+
+def test_a_breaker_is_kept_whole_until_it_closes(store: Store) -> None:
+    opened = Breaker(
+        failures=5,
+        trips=2,
+        reason="timeout",
+        refused=True,
+        open_until=NOW + SECOND,
+        tried_until=NOW + 3 * SECOND,
+    )
+    assert store.breakers() == {}
+    assert store.turn("main", lambda found: opened if found == CLOSED else found) == (
+        CLOSED,
+        opened,
+    )
+    assert store.breakers() == {"main": opened}
+    assert store.turn("main", lambda found: found.worked()) == (opened, CLOSED)
+    assert store.breakers() == {}
+
+
+def test_a_breaker_whose_change_fails_stays_as_it_was(store: Store) -> None:
+    before, after = store.turn("main", lambda found: found.failed("timeout", NOW))
+    assert (before.failures, after.failures) == (0, 1)
+
+    def fails(_: Breaker) -> Breaker:
+        raise NotFound
+
+    with pytest.raises(NotFound):
+        store.turn("main", fails)
+    assert store.breakers() == {"main": after}

@@ -603,14 +603,17 @@ def test_every_answer_is_safe_to_hold(world: ServiceWorld) -> None:
 def test_a_provider_that_takes_nothing_shows_and_fails_no_probe(world: ServiceWorld) -> None:
     world.provider.next = [Unreachable("unreachable")] * 50
     started(world)
-    for _ in range(8):
-        assert world.client().get("/readyz").json["status"] == "ok"
+    seen = []
+    for _ in range(9):
+        answer = world.client().get("/readyz")
+        assert answer.status_code == 200
+        seen.append((answer.json["status"], answer.json["checks"]["sending"]))
         world.sender.run_once()
-        world.clock.turn(seconds=7)
-    world.clock.turn(seconds=5)
-    answer = world.client().get("/readyz")
-    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
-    assert answer.json["checks"] == {"store": "ok", "sending": "delayed"}
+        world.clock.turn(seconds=8)
+    checks = {"store": "ok", "sending": "delayed", "routes": {"fake": "half_open"}}
+    assert world.client().get("/readyz").json == {"status": "degraded", "checks": checks}
+    # Five refusals in a row open the breaker; then a minute in the queue is too long as well.
+    assert seen == [("ok", "ok")] * 5 + [("degraded", "ok")] * 3 + [("degraded", "delayed")]
 
 
 def test_a_store_that_cannot_be_written_is_not_ready(world: ServiceWorld) -> None:
