@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,16 +21,18 @@ import dotenv
 from flask import Flask
 from flask.helpers import get_load_dotenv
 
-from otp import commands, demo, log
+from otp import commands, demo, log, watch
 from otp.floods import open_floods
 from otp.keys import Keyring
 from otp.proof import Prover
 from otp.providers import Provider
 from otp.providers.console import DemoMessages
+from otp.providers.notify import poster
 from otp.providers.registry import build
 from otp.providers.transport import session
+from otp.quotas import Quotas
 from otp.routes import Routes
-from otp.sender import Sender
+from otp.sender import Chore, Sender
 from otp.service import Service
 from otp.serving import at_end
 from otp.settings import Settings
@@ -93,8 +95,8 @@ def assemble(
     keyring = Keyring(settings.secret_keys, secrets.token_bytes)
     store = open_store(settings.database_url, keyring, secrets.token_bytes)
     messages = DemoMessages(settings.data_dir / "demo-messages.json")
+    connections = session(settings.sender_threads)
     if route is None:
-        connections = session(settings.sender_threads)
         route = [
             build(row, session=connections, show=show, messages=messages, clock=clock)
             for row in settings.routes
@@ -110,6 +112,16 @@ def assemble(
         wake=bell.set,
         routes=routes,
     )
+    watching = watch.Watch(
+        store=store,
+        routes=routes,
+        route=route,
+        budget=Quotas(settings, store.lookup).budget(),
+        low_balance=settings.alert_balance,
+        post=poster(connections, settings.alert_url) if settings.alert_url else None,
+        service=settings.service_name,
+        clock=clock,
+    )
     sender = Sender(
         store=store,
         keyring=keyring,
@@ -120,7 +132,10 @@ def assemble(
         randbelow=secrets.randbelow,
         token_bytes=secrets.token_bytes,
         bell=bell,
-        sweep=service.sweep,
+        chores=[
+            Chore("sweep", timedelta(minutes=1), service.sweep),
+            Chore("watch", watch.EVERY, watching.look),
+        ],
         threads=settings.sender_threads,
     )
     world = World(

@@ -157,7 +157,7 @@ class HandOver:
                 claim.number, digest, claim=claim.token, route=provider.name, now=now
             ),
             now=now,
-            price=Price(take=_ceiling(provider)),
+            price=Price(take=ceiling(provider)),
         )
 
     def _rehearse(self, claim: Claim) -> None:
@@ -239,7 +239,8 @@ def reference(verification_id: str, number: int) -> str:
     return f"{verification_id.removeprefix('ver_')}-{number}"
 
 
-def _ceiling(provider: Provider) -> tuple[Quota, ...]:
+def ceiling(provider: Provider) -> tuple[Quota, ...]:
+    """What counts one call of the route, over all processes."""
     if provider.per_minute is None:
         return ()
     minute = timedelta(minutes=1)

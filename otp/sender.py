@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,11 +27,19 @@ from otp.store.flags import PAUSED
 _POLL: Final = timedelta(milliseconds=200)
 """How soon a message queued by another process is noticed."""
 _CLOCK_JUMP: Final = timedelta(seconds=30)
-_SWEEP_EVERY: Final = timedelta(minutes=1)
 _LEASE_MARGIN: Final = timedelta(seconds=2)
 _AT_ONCE: Final = 32
 
 _log = log.get("otp.sender")
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something done every so often beside the sending, in a thread of its own."""
+
+    name: str
+    every: timedelta
+    work: Callable[[], object]
 
 
 class Sender:
@@ -51,7 +60,7 @@ class Sender:
         randbelow: RandBelow,
         token_bytes: TokenBytes,
         bell: threading.Event,
-        sweep: Callable[[], object] = lambda: None,
+        chores: Sequence[Chore] = (),
         threads: int = 32,
     ) -> None:
         self._hand_over = HandOver(
@@ -67,7 +76,6 @@ class Sender:
         self._routes = routes
         self._clock = clock
         self._token_bytes = token_bytes
-        self._sweep = sweep
         # Longer than a message can take over every provider of the route, one after another.
         self._lease = sum((p.patience for p in route), _LEASE_MARGIN)
         self._free = threading.Semaphore(threads)
@@ -83,7 +91,12 @@ class Sender:
         self._stopping = threading.Event()
         self._loops = [
             threading.Thread(target=self._run, name="otp-claim", daemon=True),
-            threading.Thread(target=self._run_sweeps, name="otp-sweep", daemon=True),
+            *(
+                threading.Thread(
+                    target=self._do, args=(chore,), name=f"otp-{chore.name}", daemon=True
+                )
+                for chore in chores
+            ),
         ]
 
     def start(self) -> None:
@@ -137,12 +150,14 @@ class Sender:
         if abs(jump) > _CLOCK_JUMP.total_seconds():
             _log.error("clock_jumped", seconds=round(jump))
 
-    def _run_sweeps(self) -> None:
-        while not self._stopping.wait(_SWEEP_EVERY.total_seconds()):
+    def _do(self, chore: Chore) -> None:
+        while not self._stopping.wait(chore.every.total_seconds()):
             try:
-                self._sweep()
+                chore.work()
+            except Unavailable as error:
+                _log.warning("store_unavailable", reason=error.reason, chore=chore.name)
             except Exception:
-                _log.exception("sweep_failed")
+                _log.exception("chore_failed", chore=chore.name)
 
     def _dispatch(self) -> bool:
         """Claim for as many threads as are free, and let them send; say if there was work."""

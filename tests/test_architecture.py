@@ -14,7 +14,7 @@ ROWS = [
     {"app"},
     {"otp.commands"},
     {"otp.demo", "otp.serving", "otp.server", "otp.web"},
-    {"otp.sender"},
+    {"otp.sender", "otp.watch"},
     {"otp.handover", "otp.service"},
     {"otp.budget", "otp.routes"},
     {"otp.floods", "otp.log", "otp.proof", "otp.quotas", "otp.rehearsal"},

@@ -218,6 +218,13 @@ BAD = {
     "OTP_RETENTION": ["", "30", "0d", "forever", "off"],
     "OTP_SENDER": ["", "on"],
     "OTP_SENDER_THREADS": ["0", "257"],
+    "OTP_ALERT_URL": [
+        "hooks.example.com",
+        "http://hooks.example.com",
+        "https://a/#b",
+        "https://a/?b c",
+    ],
+    "OTP_ALERT_BALANCE": ["", "-1", "1.5", "low"],
     "OTP_METRICS_TOKEN": ["fifteen-letters", "with a blank in it", "changeme", "xxxxxxxxxxxxxxxxx"],
     "OTP_MOBTEXTING_URL": ["http://portal.example.com/", "portal.example.com", "https://u:p@x/"],
     "OTP_MOBTEXTING_TOKEN": ["", "changeme", "secret", "your-token", "Example", "xxx", "a b"],
@@ -531,3 +538,13 @@ def test_the_reference_page_holds_every_setting() -> None:
         name = row.name.replace("OTP_MOBTEXTING_", "OTP_<NAME>_")
         assert f"| `{name}` | " in page
         assert row.meaning in page
+
+
+def test_the_address_for_alarms_may_have_a_query_and_is_a_secret() -> None:
+    url = "https://rooms.example.com/v1/messages?key=iK4oP9sD2fG6"
+    settings = production(OTP_ALERT_URL=url)
+    assert settings.alert_url == url
+    assert url in settings.secrets
+    assert url not in repr(settings)
+    assert url not in str(settings.rows())
+    assert production().alert_url is None

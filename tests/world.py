@@ -8,6 +8,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,7 +17,8 @@ from werkzeug.test import TestResponse
 
 from app import assemble, wsgi_app
 from otp.client import ApiKey, Client, Mode, Rights
-from otp.providers import Sms
+from otp.errors import Forged, ProviderError, Unreachable
+from otp.providers import Asked, Balance, DeliveryReceipt, Inbound, Reply, Sms
 from otp.settings import Settings
 from otp.verification import Verification
 
@@ -66,6 +68,20 @@ class FakeProvider:
     sent: list[Sms] = field(default_factory=list)
     next: list[Exception] = field(default_factory=list)
     hold: threading.Event | None = None
+    can_ask: bool = False
+    credits: Decimal | None = None
+    balance_error: ProviderError | None = None
+
+    def receive(self, inbound: Inbound) -> Reply:
+        raise Forged
+
+    def ask(self, asked: Asked) -> DeliveryReceipt | None:
+        raise Unreachable("unreachable")
+
+    def balance(self) -> Balance:
+        if self.balance_error:
+            raise self.balance_error
+        return Balance(self.credits)
 
     def send(self, sms: Sms) -> str:
         if self.hold:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -310,6 +311,21 @@ class Settings:
         ),
         PlainValidator(notation.whole(1, 256)),
     ]
+    alert_url: Annotated[
+        str | None,
+        Setting(
+            default="",
+            mask=notation.hidden,
+            meaning="Where alarms are posted as small JSON objects: https, or http on a loopback "
+            "host. Without it they are in the log only.",
+        ),
+        PlainValidator(checks.alert_url),
+    ] = field(repr=False)
+    alert_balance: Annotated[
+        Decimal,
+        Setting(default="500", meaning="An alarm tells of an account with fewer credits left."),
+        PlainValidator(lambda text: Decimal(notation.whole(0)(text))),
+    ]
     metrics_token: Annotated[
         str | None,
         Setting(
@@ -376,7 +392,7 @@ class Settings:
         found = [base64.b64encode(key.secret).decode() for key in self.secret_keys]
         for route in self.routes:
             found += [route.token, *route.webhook_secrets]
-        found.append(self.metrics_token or "")
+        found += [self.metrics_token or "", self.alert_url or ""]
         found += [
             urlsplit(url).password or "" for url in (self.database_url, self.limits_url or "")
         ]

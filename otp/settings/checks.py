@@ -6,6 +6,7 @@ pydantic's `ValidationInfo`. One that is missing there was wrong itself; nothing
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from pydantic import ValidationInfo
@@ -65,3 +66,18 @@ def message(text: str, info: ValidationInfo) -> str:
 def secret_keys(text: str, info: ValidationInfo) -> tuple[SecretKey, ...]:
     """None in demo mode if none are given: they are made then."""
     return () if not text and info.data.get("demo") else parse_secret_keys(text)
+
+
+def alert_url(text: str) -> str | None:
+    """None for nothing; with a query, since the addresses of chat rooms have one."""
+    if not text:
+        return None
+    base, mark, query = text.partition("?")
+    try:
+        url = web_address(base)
+    except ValueError:
+        url = None
+    is_safe = url and (url.scheme == "https" or is_loopback(url.hostname or ""))
+    if not url or not is_safe or not re.fullmatch(r"[!-~]*", query) or "#" in query:
+        raise ValueError("must be an https:// URL; http:// on a loopback host only")
+    return f"{url.geturl()}{mark}{query}"

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final
 
 from flask import Flask, Response
 
 from otp.breaker import State
 from otp.errors import Unavailable
 from otp.store.flags import PAUSED
+from otp.watch import LONGEST_QUEUED
 from otp.web import World
 from otp.web.answers import Checks, Health, Readiness
-
-_LONGEST_QUEUED: Final = timedelta(minutes=1)
-"""A message that waits longer says that no provider takes it, or that nobody sends."""
 
 
 def add(app: Flask, world: World) -> None:
@@ -38,7 +34,7 @@ def add(app: Flask, world: World) -> None:
             checks["routes"] = {name: found.state(now) for name, found in breakers.items()}
             if world.store.flag(PAUSED):
                 checks["sending"] = "paused"
-            elif oldest and now - oldest > _LONGEST_QUEUED:
+            elif oldest and now - oldest > LONGEST_QUEUED:
                 checks["sending"] = "delayed"
         except Unavailable:
             checks = Checks(store="unavailable", sending="unknown", routes={})
