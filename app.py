@@ -22,12 +22,13 @@ from flask import Flask
 from flask.helpers import get_load_dotenv
 
 from otp import commands, demo, log, watch
+from otp.doctor import Doctor, remember_keys
 from otp.floods import open_floods
 from otp.keys import Keyring
 from otp.proof import Prover
 from otp.providers import Provider
 from otp.providers.console import DemoMessages
-from otp.providers.notify import poster
+from otp.providers.notify import knocker, poster
 from otp.providers.registry import build
 from otp.providers.transport import session
 from otp.quotas import Quotas
@@ -59,6 +60,7 @@ class Parts:
 
     world: World
     sender: Sender
+    doctor: Doctor
     messages: DemoMessages
 
     def close(self) -> None:
@@ -94,6 +96,7 @@ def assemble(
     log.configure(json=not settings.demo, secrets=settings.secrets, stream=logs)
     keyring = Keyring(settings.secret_keys, secrets.token_bytes)
     store = open_store(settings.database_url, keyring, secrets.token_bytes)
+    remember_keys(store, settings, clock())
     messages = DemoMessages(settings.data_dir / "demo-messages.json")
     connections = session(settings.sender_threads)
     if route is None:
@@ -149,7 +152,15 @@ def assemble(
         clock=clock,
         token_bytes=secrets.token_bytes,
     )
-    return Parts(world, sender, messages)
+    doctor = Doctor(
+        settings=settings,
+        store=store,
+        routes=routes,
+        route=route,
+        clock=clock,
+        knock=knocker(connections),
+    )
+    return Parts(world, sender, doctor, messages)
 
 
 def wsgi_app(parts: Parts) -> Flask:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, lru_cache
 from typing import ClassVar, Final
 
@@ -20,6 +21,10 @@ from otp.errors import InvalidPhoneNumber
 
 ANY: Final = "ALL"
 """The explicit word for: every country."""
+
+NUMBERS: Final = "9.0.42"
+NUMBERS_OF: Final = date(2026, 10, 27)
+"""The release of the number metadata that is locked in requirements.txt, and its day."""
 
 _LONGEST_INPUT: Final = 40
 _E164: Final = re.compile(r"\+([1-9][0-9]{6,14})")

@@ -21,6 +21,7 @@ from otp.handover import ceiling
 from otp.providers import Provider
 from otp.routes import Routes
 from otp.store import Quota, Store
+from otp.store.flags import SENDER_SEEN
 
 EVERY: Final = timedelta(seconds=2)
 """How often `look` is to be called."""
@@ -28,6 +29,7 @@ EVERY: Final = timedelta(seconds=2)
 LONGEST_QUEUED: Final = timedelta(minutes=1)
 """A message that waits longer says that no route takes it, or that nobody sends."""
 
+_BEAT: Final = timedelta(seconds=10)
 _AGAIN: Final = timedelta(hours=1)
 _BALANCE_EVERY: Final = timedelta(minutes=10)
 _PATIENCE: Final = timedelta(seconds=30)
@@ -77,9 +79,14 @@ class Watch:
         self._service = service
         self._clock = clock
         self._quiet_until: dict[tuple[str, str], datetime] = {}
+        self._beat_at: datetime | None = None
 
     def look(self) -> None:
-        """Tell what is newly wrong. Raises `Unavailable`."""
+        """Tell what is newly wrong, and that somebody looks. Raises `Unavailable`."""
+        now = self._clock()
+        if self._beat_at is None or abs(now - self._beat_at) >= _BEAT:
+            self._store.put_flag(SENDER_SEEN, now.isoformat())
+            self._beat_at = now
         for alarm in (*self._budgets(), *self._breakers(), *self._queue(), *self._balances()):
             self._tell(alarm)
 

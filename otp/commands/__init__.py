@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from otp.commands.client import client
+from otp.commands.doctor import doctor
 from otp.commands.init import init
 from otp.commands.parts import Assemble, ReadSettings, Setup
 from otp.commands.phone import phone
@@ -33,6 +34,7 @@ _ALL: Final[tuple[click.Command, ...]] = (
     client,
     phone,
     send_test,
+    doctor,
 )
 
 

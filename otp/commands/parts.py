@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import click
 
+from otp.doctor import Doctor
 from otp.errors import (
     InvalidPhoneNumber,
     NotFound,
@@ -31,6 +32,9 @@ class Parts(Protocol):
 
     @property
     def sender(self) -> Sender: ...
+
+    @property
+    def doctor(self) -> Doctor: ...
 
     def close(self) -> None: ...
 

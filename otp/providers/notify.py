@@ -1,4 +1,4 @@
-"""A small JSON object to an address of the operator's: for alarms, not for messages."""
+"""Small requests that carry no message: alarms to the operator, and a knock at our own webhook."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def poster(session: requests.Session, url: str) -> Callable[[Mapping[str, object
             raise Unknown("refused", f"The address for alarms answers {status}.")
 
     return post
+
+
+def knocker(session: requests.Session) -> Callable[[str, str | None], int]:
+    """What posts a delivery report about no message to a URL, with a bearer secret or without, and
+    returns the HTTP status; raises `ProviderError` where there is no answer."""
+
+    def knock(url: str, secret: str | None) -> int:
+        headers = {"Content-Type": "application/json", "User-Agent": "otp-service"}
+        if secret:
+            headers["Authorization"] = f"Bearer {secret}"
+        body = b'{"id": "doctor", "status": "AWAITING-DLR"}'
+        request = requests.Request("POST", url, headers=headers, data=body).prepare()
+        return exchange(session, request, _TIMEOUTS).status
+
+    return knock

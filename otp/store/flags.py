@@ -11,6 +11,15 @@ PAUSED: Final = "pause"
 """While it is set, nothing is sent and nothing is started."""
 
 
+SENDER_SEEN: Final = "sender_seen"
+"""When a sender was last at work, in ISO 8601."""
+
+
 def blocked_flag(lookup: Lookup, phone: Phone) -> str:
     """While this is set, the number is not texted."""
     return f"blocked:{lookup.index(phone).hex()}"
+
+
+def key_seen_flag(key_id: str) -> str:
+    """Since when a secret key has been in use, in ISO 8601."""
+    return f"secret_key:{key_id}"
