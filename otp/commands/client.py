@@ -11,7 +11,7 @@ import click
 
 from otp.client import SIGN_IN, ApiKey, Client, Mode, Rights
 from otp.commands import client_test_number
-from otp.commands.parts import Setup
+from otp.commands.parts import Setup, note
 from otp.settings.notation import line, whole
 from otp.web import World
 
@@ -52,6 +52,7 @@ def add(setup: Setup, name: str) -> None:
         world = parts.world
         made = Client(id=Client.new_id(world.token_bytes), name=name, created_at=world.clock())
         world.store.put_client(made)
+        note("client_added", client=made.id)
         click.echo(f"{'client id':18}  {made.id}")
         for mode in Mode:
             for word in _KINDS:
@@ -122,6 +123,7 @@ def revoke(setup: Setup, key_id: str) -> None:
             raise click.ClickException("There is no such key.")
         if known.revoked_at is None:
             store.put_key(replace(known, revoked_at=parts.world.clock()))
+            note("key_revoked", client=known.client_id, key=known.label)
     click.echo(f"{known.label} is revoked.")
 
 
@@ -146,6 +148,7 @@ def set_(setup: Setup, client_id: str, changes: tuple[str, ...]) -> None:
                 policy=_policy(dict(known.policy), wanted),
             )
         )
+        note("client_set", client=known.id, values=" ".join(changes))
     click.echo(f"{known.id} is changed.")
 
 
@@ -175,4 +178,5 @@ def _issued(world: World, client_id: str, kind: str, mode: Mode) -> str:
         client_id, _KINDS[kind], mode, token_bytes=world.token_bytes, now=world.clock()
     )
     world.store.put_key(key)
+    note("key_issued", client=client_id, key=key.label)
     return text

@@ -16,7 +16,7 @@ import click
 
 from otp import log, passcode
 from otp.client import TestNumber
-from otp.commands.parts import Setup, any_number
+from otp.commands.parts import Setup, any_number, note
 from otp.rehearsal import Rehearsal
 from otp.web import World
 
@@ -72,6 +72,7 @@ def add(setup: Setup, client_id: str, number: str, code: str, until: datetime) -
         if len(others) >= MOST:
             raise click.ClickException(f"This client has {MOST} test numbers: remove one first.")
         world.store.put_client(replace(client, test_numbers=(*others, made)))
+        note("test_number_added", client=client.id, phone=made.masked, until=str(made.until))
     click.echo(f"{made.masked}: test number of {client.id} until {made.until}")
 
 
@@ -104,6 +105,7 @@ def remove(setup: Setup, client_id: str, number: str) -> None:
         if kept == client.test_numbers:
             raise click.ClickException("This is no test number of this client.")
         store.put_client(replace(client, test_numbers=kept))
+        note("test_number_removed", client=client.id, phone=phone.masked)
     click.echo(f"{phone.masked}: no test number of {client.id}")
 
 

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import click
 
+from otp import log
 from otp.doctor import Doctor
 from otp.errors import (
     InvalidPhoneNumber,
@@ -49,6 +50,8 @@ _UNAVAILABLE: Final = {
 _SHORTEST: Final = 7
 _LONGEST: Final = 15
 """Digits of a number, by ITU-T E.164; the shortest in use has seven with its country code."""
+
+_log = log.get("otp.commands")
 
 ReadSettings = Callable[[], Settings]
 Assemble = Callable[[Settings], Parts]
@@ -93,6 +96,11 @@ def any_number(parts: Parts, text: str) -> Phone:
     if not _SHORTEST <= len(found.e164.removeprefix("+")) <= _LONGEST or not allowed:
         raise InvalidPhoneNumber("not_a_number")
     return found
+
+
+def note(change: str, **what: str) -> None:
+    """Write into the log what an operator changed (R114); the journal of the machine says who."""
+    _log.warning("changed", change=change, **what)
 
 
 @contextmanager

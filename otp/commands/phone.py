@@ -10,7 +10,7 @@ import click
 
 from otp.challenge import Challenge
 from otp.client import plain_id
-from otp.commands.parts import Setup, any_number
+from otp.commands.parts import Setup, any_number, note
 from otp.store.flags import blocked_flag
 from otp.verification import Verification
 
@@ -103,6 +103,7 @@ def forget(setup: Setup, number: str, *, yes: bool) -> None:
         if not yes:
             click.confirm(f"Erase all verifications of {found.masked}?", abort=True)
         count = parts.world.store.forget_number(found)
+        note("number_forgotten", phone=found.masked)
     click.echo(f"{found.masked}: verifications erased: {count}")
 
 
@@ -110,6 +111,7 @@ def _set_blocked(setup: Setup, number: str, *, blocked: bool) -> None:
     with setup.parts() as parts:
         store, found = parts.world.store, any_number(parts, number)
         store.put_flag(blocked_flag(store.lookup, found), "1" if blocked else None)
+        note("number_blocked" if blocked else "number_allowed", phone=found.masked)
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
 
 

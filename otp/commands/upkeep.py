@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from otp.commands.parts import Setup
+from otp.commands.parts import Setup, note
 from otp.store.flags import PAUSED
 
 
@@ -33,5 +33,6 @@ def pause(setup: Setup, state: str | None) -> None:
         store = parts.world.store
         if state:
             store.put_flag(PAUSED, "1" if state == "on" else None)
+            note("paused" if state == "on" else "pause_ended")
         paused = store.flag(PAUSED)
     click.echo("Sending is paused." if paused else "Sending is not paused.")
