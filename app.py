@@ -24,6 +24,7 @@ from flask.helpers import get_load_dotenv
 from otp import commands, demo, log
 from otp.floods import open_floods
 from otp.keys import Keyring
+from otp.phrasebook import Phrasebook
 from otp.proof import Prover
 from otp.providers import Provider
 from otp.providers.console import DemoMessages
@@ -98,6 +99,7 @@ def assemble(
             build(row, session=connections, show=show, messages=messages, clock=clock)
             for row in settings.routes
         ]
+    phrasebook = Phrasebook(store=store, settings=settings, clock=clock)
     bell = threading.Event()
     service = Service(
         store=store,
@@ -105,13 +107,14 @@ def assemble(
         settings=settings,
         clock=clock,
         randbelow=secrets.randbelow,
+        phrasebook=phrasebook,
         wake=bell.set,
     )
     sender = Sender(
         store=store,
         keyring=keyring,
         route=route,
-        template=settings.template,
+        phrasebook=phrasebook,
         clock=clock,
         randbelow=secrets.randbelow,
         token_bytes=secrets.token_bytes,

@@ -26,8 +26,8 @@ from otp.errors import (
     VerificationEnded,
 )
 from otp.keys import Keyring
-from otp.message import Template
 from otp.passcode import RandBelow
+from otp.phrasebook import Phrasebook
 from otp.providers import Provider, Sms
 from otp.rehearsal import Outcome, Rehearsal
 from otp.store import Claim, Price, Quota, Store
@@ -52,7 +52,7 @@ class HandOver:
         store: Store,
         keyring: Keyring,
         route: Sequence[Provider],
-        template: Template,
+        phrasebook: Phrasebook,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
     ) -> None:
@@ -60,7 +60,7 @@ class HandOver:
         self._keyring = keyring
         self._rehearsal = Rehearsal(keyring)
         self._route = tuple(route)
-        self._template = template
+        self._phrasebook = phrasebook
         self._clock = clock
         self._randbelow = randbelow
         self._quiet_until: dict[str, datetime] = {}
@@ -131,12 +131,15 @@ class HandOver:
 
     def _sms(self, claim: Claim, code: str) -> Sms:
         v, now = claim.verification, self._clock()
-        text = self._template.render(code, v.code_end(now) - now)
+        self._phrasebook.look()
+        phrase = self._phrasebook.phrase(v.client_id, v.purpose, v.locale)
+        text = phrase.template.render(code, v.code_end(now) - now)
         return Sms(
             to=v.phone,
             text=text,
             reference=reference(v.id, claim.number),
             unicode=message.size(text).unicode,
+            template_id=phrase.template_id,
         )
 
     def _commit(self, claim: Claim, code: str, provider: Provider) -> None:

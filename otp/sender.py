@@ -16,8 +16,8 @@ from otp import log
 from otp.errors import Unavailable
 from otp.handover import HandOver
 from otp.keys import Keyring, TokenBytes
-from otp.message import Template
 from otp.passcode import RandBelow
+from otp.phrasebook import Phrasebook
 from otp.providers import Provider
 from otp.store import Claim, Store
 from otp.store.flags import PAUSED
@@ -44,7 +44,7 @@ class Sender:
         store: Store,
         keyring: Keyring,
         route: Sequence[Provider],
-        template: Template,
+        phrasebook: Phrasebook,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
         token_bytes: TokenBytes,
@@ -56,7 +56,7 @@ class Sender:
             store=store,
             keyring=keyring,
             route=route,
-            template=template,
+            phrasebook=phrasebook,
             clock=clock,
             randbelow=randbelow,
         )

@@ -16,7 +16,7 @@ ROWS = [
     {"otp.demo", "otp.serving", "otp.server", "otp.web"},
     {"otp.sender"},
     {"otp.handover", "otp.service"},
-    {"otp.budget"},
+    {"otp.budget", "otp.phrasebook"},
     {"otp.floods", "otp.log", "otp.proof", "otp.quotas", "otp.rehearsal"},
     {"otp.providers", "otp.store"},
     {"otp.inspection", "otp.settings"},

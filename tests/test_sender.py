@@ -14,6 +14,7 @@ import pytest
 from otp.challenge import Challenge
 from otp.errors import Rejected, Unavailable, Unknown, Unreachable
 from otp.phone import Phone
+from otp.phrasebook import Phrasebook
 from otp.providers import Provider
 from otp.sender import Sender
 from otp.service import Caller
@@ -47,7 +48,7 @@ def sender_over(
         store=store or world.store,
         keyring=parts.keyring,
         route=route,
-        template=world.settings.template,
+        phrasebook=Phrasebook(store=world.store, settings=world.settings, clock=world.clock),
         clock=world.clock,
         randbelow=lambda _: next(draws),
         token_bytes=parts.token_bytes,
