@@ -7,9 +7,10 @@ what is stored.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from otp.dlt import Pattern
@@ -105,7 +106,7 @@ def choose(stored: Mapping[Key, Phrase], key: Key) -> Phrase | None:
     every purpose, then the nearest language: for `hi-IN` that is `hi-IN`, `hi`, every language.
     """
     client_id, purpose, locale = key
-    languages = tuple(_widening(locale))
+    languages = _widening(locale)
     for client in dict.fromkeys((client_id, "")):
         for word in dict.fromkeys((purpose, "")):
             for language in languages:
@@ -128,12 +129,15 @@ def _subtag(text: str) -> str:
     return text.title() if len(text) == 4 else text.lower()
 
 
-def _widening(locale: str) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _widening(locale: str) -> tuple[str, ...]:
+    """The language, what it is a kind of, and at last every language."""
     try:
         locale = tidy_locale(locale) if locale else ""
     except ValueError:
         locale = ""
+    found = [locale]
     while locale:
-        yield locale
         locale = locale.rpartition("-")[0]
-    yield ""
+        found.append(locale)
+    return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from otp.client import SIGN_IN
 from otp.phrasebook import FRESH
 from otp.service import Caller
+from otp.settings import Settings, SettingsError
 from otp.wording import Wording
 from tests.commands.terminal import Terminal
 from tests.commands.test_client import added
@@ -331,3 +333,93 @@ def test_the_other_commands_go_on_where_a_text_does_not_fit(terminal: Terminal) 
     put(terminal, "--locale", "de", "--text", GERMAN)
     terminal.lines("message", "remove", "--locale", "de")
     terminal.lines("phone", "show", NUMBER)
+
+
+# -- the page that leads through it ---------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs" / "messages.md"
+
+
+def blocks() -> list[str]:
+    """What stands indented on the page, in one line each where it was broken to fit."""
+    found = re.findall(r"(?:^    .*\n|^\n(?=    ))+", PAGE.read_text(), re.MULTILINE)
+    return [" ".join(block.split()) for block in found]
+
+
+def set_on_the_page() -> dict[str, str]:
+    lines = re.findall(r"^    (OTP_[A-Z_]+)='?(.*?)'?$", PAGE.read_text(), re.MULTILINE)
+    return dict(lines)
+
+
+def on_the_page(folder: Path, **more: str) -> Terminal:
+    account = {
+        "OTP_ROUTE": "mobtexting",
+        "OTP_MOBTEXTING_TOKEN": "k7Jq2mXw9rTb4vNz",
+        "OTP_MOBTEXTING_SENDER": "ACMEIN",
+        "OTP_SERVICE_NAME": "Acme Travel",
+        "OTP_PUBLIC_URL": "https://otp.acme.example",
+        "OTP_TRUSTED_PROXIES": "1",
+    }
+    return Terminal(folder, **{**account, **set_on_the_page(), **more})
+
+
+def test_what_the_page_sets_prints_what_the_page_shows(tmp_path: Path) -> None:
+    shown = blocks()
+    code, before = checked(on_the_page(tmp_path, OTP_MESSAGE_ORIGIN="1"))
+    assert (code, " ".join(before.split()) in shown) == (2, True), before
+    terminal = on_the_page(tmp_path)
+    code, after = checked(terminal)
+    assert (code, " ".join(after.split()) in shown) == (0, True), after
+    assert sent(terminal).startswith("Your OTP for Acme Travel is ")
+
+
+def test_the_text_that_the_page_stores_is_stored(tmp_path: Path) -> None:
+    terminal = on_the_page(tmp_path)
+    [typed] = [block for block in blocks() if block.startswith("flask message set --locale")]
+    words = shlex.split(typed.replace("\\ ", ""))[1:]
+    said = terminal.lines(*words)
+    assert "  equals its registered text outside of the variables" in said
+    assert said[-1] in blocks()
+    assert "आपका Acme Travel OTP है" in sent(terminal, locale="hi-IN")
+
+
+@pytest.mark.parametrize(
+    ("settings", "row"),
+    [
+        ({"OTP_MESSAGE": "Your OTP"}, "must hold {code} exactly once"),
+        ({"OTP_MESSAGE": "{#var#}"}, "they stand where a registered text has {#var#}"),
+        ({"OTP_MESSAGE_REGISTERED": "Your OTP"}, "the registered text has no variable: copy it"),
+    ],
+)
+def test_what_the_settings_say_of_a_text_is_on_the_page(
+    tmp_path: Path, settings: dict[str, str], row: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(row)):
+        Settings.from_env(on_the_page(tmp_path, **settings).env)
+    assert row in PAGE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "row"),
+    [
+        (
+            {"OTP_MESSAGE": "Your  OTP for {service} is {code}."},
+            'is not the registered one: after "Your " the registered text goes on with "OTP for ",'
+            ' the message with " OTP for',
+        ),
+        ({"OTP_SERVICE_NAME": "A" * 34}, "a variable {#var#} would hold 34 characters"),
+        ({"OTP_MESSAGE_REGISTERED": ""}, "and nothing says what text is registered under it"),
+        ({"OTP_MESSAGE": "{code} {service}  "}, "holds two spaces in a row"),
+        ({"OTP_MESSAGE": "{code}"}, "does not name the service"),
+        ({"OTP_MESSAGE": "{code}"}, "does not warn"),
+        ({"OTP_MESSAGE": "1 {code}"}, "has other digits before the code"),
+        ({"OTP_MESSAGE": "{code} https://acme.example"}, "holds a link"),
+        ({"OTP_MESSAGE": "a" * 155 + "{code}"}, "has its code behind the first SMS part"),
+        ({"OTP_MESSAGE": "{code}’" + "a" * 90}, "and costs 2 SMS parts in place of 1"),
+    ],
+)
+def test_what_a_check_says_of_a_text_is_on_the_page(
+    tmp_path: Path, settings: dict[str, str], row: str
+) -> None:
+    assert row in checked(on_the_page(tmp_path, **settings))[1]
+    assert row in PAGE.read_text()
