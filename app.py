@@ -25,6 +25,7 @@ from otp import commands, demo, log, watch
 from otp.doctor import Doctor, remember_keys
 from otp.floods import open_floods
 from otp.keys import Keyring
+from otp.phrasebook import Phrasebook
 from otp.proof import Prover
 from otp.providers import Provider
 from otp.providers.console import DemoMessages
@@ -104,6 +105,7 @@ def assemble(
             build(row, session=connections, show=show, messages=messages, clock=clock)
             for row in settings.routes
         ]
+    phrasebook = Phrasebook(store=store, settings=settings, clock=clock)
     bell = threading.Event()
     routes = Routes(store, [provider.name for provider in route], clock)
     service = Service(
@@ -112,6 +114,7 @@ def assemble(
         settings=settings,
         clock=clock,
         randbelow=secrets.randbelow,
+        phrasebook=phrasebook,
         wake=bell.set,
         routes=routes,
     )
@@ -130,7 +133,7 @@ def assemble(
         keyring=keyring,
         route=route,
         routes=routes,
-        template=settings.template,
+        phrasebook=phrasebook,
         clock=clock,
         randbelow=secrets.randbelow,
         token_bytes=secrets.token_bytes,

@@ -26,8 +26,8 @@ from otp.errors import (
     VerificationEnded,
 )
 from otp.keys import Keyring
-from otp.message import Template
 from otp.passcode import RandBelow
+from otp.phrasebook import Phrasebook
 from otp.providers import Provider, Sms
 from otp.rehearsal import Outcome, Rehearsal
 from otp.routes import Routes
@@ -55,7 +55,7 @@ class HandOver:
         keyring: Keyring,
         route: Sequence[Provider],
         routes: Routes,
-        template: Template,
+        phrasebook: Phrasebook,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
     ) -> None:
@@ -64,7 +64,7 @@ class HandOver:
         self._rehearsal = Rehearsal(keyring)
         self._route = tuple(route)
         self._routes = routes
-        self._template = template
+        self._phrasebook = phrasebook
         self._clock = clock
         self._randbelow = randbelow
 
@@ -131,12 +131,15 @@ class HandOver:
 
     def _sms(self, claim: Claim, code: str) -> Sms:
         v, now = claim.verification, self._clock()
-        text = self._template.render(code, v.code_end(now) - now)
+        self._phrasebook.look()
+        phrase = self._phrasebook.phrase(v.client_id, v.purpose, v.locale)
+        text = phrase.template.render(code, v.code_end(now) - now)
         return Sms(
             to=v.phone,
             text=text,
             reference=reference(v.id, claim.number),
             unicode=message.size(text).unicode,
+            template_id=phrase.template_id,
         )
 
     def _commit(self, claim: Claim, code: str, provider: Provider) -> None:

@@ -21,6 +21,11 @@ _GSM_EXTENSION: Final = frozenset("\f^{}\\[~]|€")
 _PLACEHOLDERS: Final = {"code", "service", "minutes"}
 
 
+def beyond_gsm(text: str) -> list[str]:
+    """The characters of *text* that make all of it Unicode, each once, as they come."""
+    return list(dict.fromkeys(c for c in text if c not in _GSM and c not in _GSM_EXTENSION))
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """What a text costs: *units* are septets, or UTF-16 units where it is not plain GSM."""
@@ -54,11 +59,13 @@ def _parts(costs: list[int], joined: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """How the message reads. *origin* is the host for the last line, or None to leave it out."""
+    """How the message reads. Its last line is bound to the host *origin*, or is the *app_hash* by
+    which Android hands the message to one app; with neither there is none."""
 
     text: str
     service: str
     origin: str | None = None
+    app_hash: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a template that cannot carry a code."""
@@ -69,11 +76,14 @@ class Template:
         except ValueError:
             raise ValueError("the braces of the message do not match") from None
         names = [name for _, name, _, _ in fields]
-        if names.count("code") != 1:
-            raise ValueError("the message must hold {code} exactly once")
         plain = not any(spec or conversion for _, _, spec, conversion in fields)
         if not plain or not set(names) <= _PLACEHOLDERS:
-            raise ValueError("the message may hold {code}, {service} and {minutes} only")
+            raise ValueError(
+                "the message may hold {code}, {service} and {minutes} only; they stand where a"
+                " registered text has {#var#}"
+            )
+        if names.count("code") != 1:
+            raise ValueError("the message must hold {code} exactly once")
         if "\n@" in self.text:
             raise ValueError("the origin line is added by itself; leave it out of the message")
 
@@ -81,4 +91,5 @@ class Template:
         """The text with *code* in it, which lives for *life*."""
         minutes = max(1, int(life / timedelta(minutes=1)))
         text = self.text.format(code=code, service=self.service, minutes=minutes)
-        return f"{text}\n\n@{self.origin} #{code}" if self.origin else text
+        last = f"@{self.origin} #{code}" if self.origin else self.app_hash
+        return f"{text}\n\n{last}" if last else text

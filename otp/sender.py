@@ -17,8 +17,8 @@ from otp import log
 from otp.errors import Unavailable
 from otp.handover import HandOver
 from otp.keys import Keyring, TokenBytes
-from otp.message import Template
 from otp.passcode import RandBelow
+from otp.phrasebook import Phrasebook
 from otp.providers import Provider
 from otp.routes import Routes
 from otp.store import Claim, Store
@@ -55,7 +55,7 @@ class Sender:
         keyring: Keyring,
         route: Sequence[Provider],
         routes: Routes,
-        template: Template,
+        phrasebook: Phrasebook,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
         token_bytes: TokenBytes,
@@ -68,7 +68,7 @@ class Sender:
             keyring=keyring,
             route=route,
             routes=routes,
-            template=template,
+            phrasebook=phrasebook,
             clock=clock,
             randbelow=randbelow,
         )

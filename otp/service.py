@@ -37,6 +37,7 @@ from otp.message import Template
 from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
+from otp.phrasebook import Phrasebook
 from otp.proof import Statement
 from otp.quotas import BUDGET, Quotas, refusal
 from otp.rehearsal import Rehearsal
@@ -93,6 +94,7 @@ class Service:
         clock: Callable[[], datetime],
         randbelow: RandBelow,
         routes: Routes,
+        phrasebook: Phrasebook,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -105,7 +107,7 @@ class Service:
         self._quotas = Quotas(settings, store.lookup)
         self._budget = BudgetAlarm(store, self._quotas.budget())
         self._rehearsal = Rehearsal(keyring)
-        self._template = settings.template
+        self._phrasebook = phrasebook
 
     @property
     def first_wait(self) -> timedelta:
@@ -331,7 +333,8 @@ class Service:
         self, caller: Caller, v: Verification, replay: Replay | None, now: datetime
     ) -> Verification:
         """*v* in the store, or the one that stands in its place: a twin's, or one to resume."""
-        parts = self._parts(v.policy)
+        self._phrasebook.look()
+        parts = self._parts(v)
         price = self._quotas.of_send(v, source=v.newest.source, parts=parts)
         try:
             return self._store.add(v, now=now, price=price, replay=replay, resumes=caller.is_secret)
@@ -382,9 +385,10 @@ class Service:
             return self._rehearsal.asked(after)
 
         def price(_: Verification, after: Verification) -> Price:
-            parts = self._parts(after.policy)
+            parts = self._parts(after)
             return self._quotas.of_send(after, source=after.newest.source, parts=parts)
 
+        self._phrasebook.look()
         try:
             v = self._store.swap(caller.client_id, id, change, now=now, price=price, replay=replay)
         except TooSoon as error:
@@ -393,7 +397,7 @@ class Service:
             raise
         except (Flagged, QuotaExceeded) as error:
             v = self.get(caller.client_id, id)
-            raise self._refused(error, v, self._parts(v.policy)) from None
+            raise self._refused(error, v, self._parts(v)) from None
         if v.newest.queued_at == now:  # else by a twin of this request
             self._wake()
             _say("resent", v)
@@ -435,9 +439,10 @@ class Service:
         )
         return phone, None
 
-    def _parts(self, policy: Policy) -> int:
+    def _parts(self, v: Verification) -> int:
         """How many SMS the message takes at most. Its text has no more than its template."""
-        return _parts(self._template, policy.code_length, policy.code_life)
+        phrase = self._phrasebook.phrase(v.client_id, v.purpose, v.locale)
+        return _parts(phrase.template, v.policy.code_length, v.policy.code_life)
 
     def _policy(self, client: Client, kept: TestNumber | None) -> Policy:
         policy = self._settings.policy

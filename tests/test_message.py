@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp.message import Size, Template, size
+from otp.message import Size, Template, beyond_gsm, size
 
 DEFAULT = "{code} is your {service} code. It is valid for {minutes} minutes. Do not share it."
 TEN_MINUTES = timedelta(minutes=10)
@@ -37,6 +37,12 @@ def test_the_last_line_binds_the_code_to_the_host() -> None:
     assert ORIGIN_LINE.search(rendered())
     assert rendered().splitlines()[-1] == f"@{HOST} #482913"
     assert "@" not in rendered(origin=None)
+
+
+def test_the_last_line_may_hand_the_message_to_one_app_instead() -> None:
+    text = Template(DEFAULT, SERVICE, app_hash="FA+9qCX9VSu").render("482913", TEN_MINUTES)
+    assert text.splitlines()[1:] == ["", "FA+9qCX9VSu"]
+    assert len(text.encode()) <= 140
 
 
 def test_the_code_is_the_first_group_of_digits_and_the_only_long_one() -> None:
@@ -131,6 +137,12 @@ def test_the_default_text_fits_into_one_part() -> None:
 )
 def test_a_text_is_measured_as_the_network_does(text: str, expected: Size) -> None:
     assert size(text) == expected
+
+
+@pytest.mark.parametrize("char", "’₹😀`\u00a0ç\t–“")
+def test_it_is_named_and_named_once(char: str) -> None:
+    assert beyond_gsm("a" + char + "€" + char + "b") == [char]
+    assert beyond_gsm("a[]€\n") == []
 
 
 @pytest.mark.parametrize("char", "’₹😀`\u00a0ç\t–“")

@@ -14,6 +14,7 @@ import pytest
 from otp.challenge import Challenge
 from otp.errors import Rejected, Unavailable, Unknown, Unreachable
 from otp.phone import Phone
+from otp.phrasebook import Phrasebook
 from otp.providers import Provider
 from otp.routes import Routes
 from otp.sender import Sender
@@ -50,7 +51,7 @@ def sender_over(
         keyring=parts.keyring,
         route=route,
         routes=Routes(store, [provider.name for provider in route], world.clock),
-        template=world.settings.template,
+        phrasebook=Phrasebook(store=world.store, settings=world.settings, clock=world.clock),
         clock=world.clock,
         randbelow=lambda _: next(draws),
         token_bytes=parts.token_bytes,

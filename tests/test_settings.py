@@ -204,6 +204,7 @@ BAD = {
     "OTP_ROUTE": ["", "console", "Main:mobtexting", "main", "a:mobtexting,a:mobtexting", "x:", ","],
     "OTP_MESSAGE": ["", "no code", "{code} {code}", "{code", "{code} {phone}", "{code}\x1b[0m"],
     "OTP_MESSAGE_ORIGIN": ["", "no"],
+    "OTP_MESSAGE_REGISTERED": ["Your code is secret.", "{#var} is", "{#url#}", "{#cbn#} {#var#}"],
     "OTP_COUNTRIES": ["", "India", "IN,ALL", "IN,XX", "*"],
     "OTP_DEFAULT_REGION": ["", "India", "ALL"],
     "OTP_PHONE_ALLOW": ["917000", "+", "+0", "+9170000000000000"],

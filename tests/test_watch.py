@@ -14,6 +14,7 @@ import pytest
 
 from otp.breaker import FAILURES
 from otp.errors import ProviderError, Unknown, Unreachable
+from otp.phrasebook import Phrasebook
 from otp.providers.notify import poster
 from otp.providers.transport import session
 from otp.quotas import Quotas
@@ -234,7 +235,7 @@ def test_a_running_sender_does_its_chores_and_one_that_fails_does_not_end_it(
         keyring=parts.keyring,
         route=[world.provider],
         routes=parts.routes,
-        template=world.settings.template,
+        phrasebook=Phrasebook(store=world.store, settings=world.settings, clock=world.clock),
         clock=world.clock,
         randbelow=lambda _: 123456,
         token_bytes=parts.token_bytes,

@@ -16,6 +16,7 @@ import click
 from otp.commands.client import client
 from otp.commands.doctor import doctor
 from otp.commands.init import init
+from otp.commands.message import message
 from otp.commands.parts import Assemble, ReadSettings, Setup
 from otp.commands.phone import phone
 from otp.commands.send_test import send_test
@@ -32,6 +33,7 @@ _ALL: Final[tuple[click.Command, ...]] = (
     sweep,
     pause,
     client,
+    message,
     phone,
     send_test,
     doctor,

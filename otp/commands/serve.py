@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from otp import log
-from otp.commands import client_test_number
+from otp.commands import client_test_number, message_check
 from otp.commands.listening import wait_for_port
 from otp.commands.parts import Setup
 from otp.commands.welcome import welcome
@@ -66,6 +66,7 @@ def serve(setup: Setup, host: str, port: int, workers: int) -> None:
         settings = parts.world.settings
         for warning in settings.warnings:
             _log.warning("settings", warning=warning)
+        message_check.must_fit(parts.world)
         client_test_number.tell(parts.world)
         greeting = welcome(parts.world, host, port) if settings.demo else None
     wait_for_port(host, port, patience=_PORT_PATIENCE)
@@ -96,6 +97,7 @@ def send(setup: Setup) -> None:
         settings = parts.world.settings
         log.configure(json=not settings.demo, secrets=settings.secrets, stream=sys.stdout)
         log.catch_uncaught()
+        message_check.must_fit(parts.world)
         client_test_number.tell(parts.world)
         parts.sender.start()
         _log.info("sender_started")

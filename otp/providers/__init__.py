@@ -18,7 +18,8 @@ from otp.phone import Phone
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One message to one number. *reference* is our name for it, echoed by gateways.
+    """One message to one number. *reference* is our name for it, echoed by gateways; *template_id*
+    the DLT id its text is registered under, where that is not the route's.
 
     Its text never shows in a `repr`.
     """
@@ -27,6 +28,7 @@ class Sms:
     text: str = field(repr=False)
     reference: str
     unicode: bool = False
+    template_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

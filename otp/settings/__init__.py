@@ -135,9 +135,20 @@ class Settings:
         Setting(
             default="{code} is your {service} code. It is valid for {minutes} minutes. "
             "Do not share it.",
-            meaning="The text; must equal the registered DLT template where one is needed.",
+            meaning="The text; must equal the registered DLT template where one is needed. `\\n` "
+            "is a line break.",
         ),
         PlainValidator(checks.message),
+    ]
+    message_registered: Annotated[
+        str,
+        Setting(
+            default="",
+            shown="compared with nothing",
+            meaning="The registered DLT template of `OTP_MESSAGE`, as the portal shows it, with "
+            "its `{#var#}`; what does not equal it does not start. [How](messages.md).",
+        ),
+        PlainValidator(checks.message_registered),
     ]
     countries: Annotated[
         frozenset[str],

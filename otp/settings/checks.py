@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from pydantic import ValidationInfo
 
+from otp.dlt import Pattern, lines
 from otp.keys import SecretKey, parse_secret_keys
 from otp.message import Template
 from otp.settings.notation import is_loopback, is_private, web_address, whole
@@ -57,9 +58,17 @@ def resend_waits(value: tuple[timedelta, ...], info: ValidationInfo) -> tuple[ti
 
 def message(text: str, info: ValidationInfo) -> str:
     """Raises ValueError for a text that cannot carry a code."""
+    text = lines(text)
     if not text.replace("\n", "").isprintable():
         raise ValueError("must not hold control characters")
     Template(text, str(info.data.get("service_name", "")))
+    return text
+
+
+def message_registered(text: str, info: ValidationInfo) -> str:
+    """Raises ValueError for what can be no registered text of a message with a code."""
+    if text:
+        Pattern.parse(text)
     return text
 
 

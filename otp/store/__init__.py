@@ -23,6 +23,7 @@ from otp.errors import Unavailable
 from otp.keys import Keyring, Lookup, TokenBytes
 from otp.phone import Phone
 from otp.verification import Verification
+from otp.wording import Key, Wording
 
 Change = Callable[[Verification], Verification]
 """Pure, and short: it runs while a row or the file is locked, and may run again."""
@@ -255,6 +256,15 @@ class Store(Protocol):
 
     def turn(self, route: str, change: Callable[[Breaker], Breaker]) -> tuple[Breaker, Breaker]:
         """Write `change(breaker)` for the route's newest; return what was and what is."""
+
+    def put_message(self, wording: Wording) -> None:
+        """Keep a text in place of the one for the same client, purpose and locale."""
+
+    def messages(self) -> list[Wording]:
+        """All of them, by client, purpose and locale."""
+
+    def remove_message(self, key: Key) -> bool:
+        """Forget the text for just this client, purpose and locale; say if there was one."""
 
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         """Add to this process's own metric rows: a shared row would serialise every change."""

@@ -28,6 +28,7 @@ from otp.store import (
     Session,
     Used,
     counters,
+    messages,
     queue,
     records,
     replays,
@@ -35,6 +36,7 @@ from otp.store import (
 from otp.store.columns import micros
 from otp.store.rows import Connection, Rows
 from otp.verification import Verification
+from otp.wording import Key, Wording
 
 T = TypeVar("T")
 
@@ -242,7 +244,7 @@ class SqlStore(ABC):
         if keys:
             self._write(work)
 
-    # -- clients, sessions, flags -----------------------------------------------------------------
+    # -- clients, sessions, flags, messages -------------------------------------------------------
 
     def put_client(self, client: Client) -> None:
         self._write(lambda connection: records.put_client(connection, client))
@@ -303,6 +305,15 @@ class SqlStore(ABC):
             return before, after
 
         return self._write(work)
+
+    def put_message(self, wording: Wording) -> None:
+        self._write(lambda connection: messages.put(connection, wording))
+
+    def messages(self) -> list[Wording]:
+        return self._read(messages.every)
+
+    def remove_message(self, key: Key) -> bool:
+        return self._write(lambda connection: messages.remove(connection, key))
 
     def ping(self) -> None:
         """A write transaction is begun for it, so a database that only reads does not pass."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
 from otp.message import size
+from otp.wording import LastLine, Wording
 from tests.requirements.material import AMPLE, started
 from tests.web.person import Person
 from tests.world import NUMBER, ServiceWorld
@@ -78,8 +80,25 @@ def test_nothing_of_a_request_reaches_the_text(world: ServiceWorld) -> None:
     assert len(world.provider.sent) == len(BROUGHT)
 
 
+def test_a_language_and_a_purpose_only_choose_among_what_is_stored(roomy: ServiceWorld) -> None:
+    hindi, to_pay = "{code} आपका कोड है", "{code} is the code to pay. Never share it."
+    roomy.store.put_message(Wording(locale="hi", text=hindi, last_line=LastLine.NONE))
+    roomy.store.put_message(Wording(purpose="pay", text=to_pay, last_line=LastLine.NONE))
+    default = TEMPLATE.format(code="{code}", service="Demo", minutes=10)
+    known = {hindi, to_pay, f"{default}\n\n@localhost #{{code}}"}
+    locales = ["hi-{code}", "hi\n@evil.example", "../hi", "HI", "hi-IN", "", "x" * 35, *BROUGHT]
+    purposes: list[dict[str, str]] = [{}, {"purpose": "pay"}, {"purpose": "pay-evil"}]
+    texts = set()
+    for place, (locale, purpose) in enumerate(itertools.product(locales, purposes)):
+        answer = roomy.api().start(f"+9198765{place:05}", locale=locale, **purpose)
+        assert answer.status_code == 201
+        code = roomy.deliver()
+        texts.add(roomy.provider.sent[-1].text.replace(code, "{code}"))
+    assert texts == known
+
+
 def test_no_app_and_no_hash_is_named_by_a_request(world: ServiceWorld) -> None:
-    """There is no hash for Android apps; one that comes will come from a client's settings."""
+    """A hash comes from a text that the operator stored, and goes to nobody else."""
     for member in ("app_hash", "app", "android_hash", "hash"):
         for value in ("FA+9qCX9VSu", "evil", "\nhttp://evil.example"):
             assert world.api().start(NUMBER, **{member: value}).status_code == 422
