@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = [
     {"app"},
     {"otp.commands"},
-    {"otp.demo", "otp.serving", "otp.server", "otp.web"},
+    {"otp.demo", "otp.serving", "otp.server", "otp.twin", "otp.web"},
     {"otp.sender"},
     {"otp.handover", "otp.service"},
     {"otp.budget"},
