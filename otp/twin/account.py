@@ -38,7 +38,7 @@ class Invalid(Exception):
     """The request is refused as a whole. *errors*: what is wrong, by field."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
-        super().__init__(*errors)
+        super().__init__(*errors.values())
         self.errors = errors
 
 

@@ -79,7 +79,7 @@ class Api:
             state.report(messages, oddity)
 
         early = RECEIPTS[oddity.receipt].early
-        if early or manner.delay or manner.trickle:
+        if early or manner.delay or manner.trickle or messages[0].due > messages[0].at:
             report()
             if early:
                 manner = dataclasses.replace(manner, delay=max(manner.delay, _EARLY))
@@ -158,6 +158,7 @@ class Api:
                 messages = state.account.compose(asked, oddity, now)
                 if oddity.sends:
                     state.account.take(messages, now)
+                    state.changed.notify_all()
         except Invalid as invalid:
             errors = {name: says for name, says in invalid.errors.items() if name}
             raise Refused(

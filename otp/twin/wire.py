@@ -230,12 +230,13 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(answer[: len(answer) - (len(reply.answer.body) + 1) // 2])
                 self._reset()
                 return
-            if not manner.trickle:
-                # Told first: who reads the answer may ask at once what was told.
-                reply.told(not self._is_deserted())
-                self.wfile.write(answer)
-            else:
-                reply.told(self._trickled(answer, manner.trickle))
+            if manner.trickle and not self._trickled(answer[:-1], manner.trickle):
+                self.close_connection = True
+                reply.told(False)
+                return
+            # Told first: who reads the answer may ask at once what was told.
+            reply.told(not self._is_deserted())
+            self.wfile.write(answer[-1:] if manner.trickle else answer)
             if manner.closes == "idle":
                 self.close_connection = True
 
@@ -252,7 +253,6 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
         def _trickled(self, answer: bytes, pause: float) -> bool:
             for byte in answer:
                 if self._is_deserted():
-                    self.close_connection = True
                     return False
                 self.wfile.write(bytes([byte]))
                 if not door.pause(pause):
