@@ -201,9 +201,6 @@ def twin(
     Nothing is sent to anybody: its page shows what handsets would get. Reads no settings. SIGTERM
     and SIGINT end it.
     """
-    ends = {signal.SIGTERM, signal.SIGINT}
-    # Blocked before any thread starts, so that one of them waits here until it is asked for.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         made = Twin(
             clock=setup.clock,
@@ -227,6 +224,9 @@ def twin(
         raise click.UsageError(f"{error}.") from None
     if chaos:
         made.unleash(chaos)
+    ends = {signal.SIGTERM, signal.SIGINT}
+    # Blocked before any thread starts, so that one of them waits here until it is asked for.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with made:
         webhook_id = made.report_to(webhook, secret=webhook_secret) if webhook else None
         _tell(made, token, senders, webhook_id)
