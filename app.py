@@ -208,7 +208,7 @@ def create_app() -> Flask:
     """What the `flask` command finds: the commands, and on a first request all of `serve`."""
     app = Flask(__name__, static_folder=None)
     for command in commands.make(
-        read_settings, functools.partial(assemble, logs=sys.stderr), secrets.token_bytes
+        read_settings, functools.partial(assemble, logs=sys.stderr), secrets.token_bytes, now
     ):
         app.cli.add_command(command)
     lock = threading.Lock()

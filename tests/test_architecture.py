@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = [
     {"app"},
     {"otp.commands"},
-    {"otp.demo", "otp.doctor", "otp.serving", "otp.server", "otp.web"},
+    {"otp.demo", "otp.doctor", "otp.serving", "otp.server", "otp.twin", "otp.web"},
     {"otp.sender", "otp.watch"},
     {"otp.handover", "otp.service"},
     {"otp.budget", "otp.phrasebook", "otp.routes"},

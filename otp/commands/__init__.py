@@ -17,11 +17,12 @@ from otp.commands.client import client
 from otp.commands.doctor import doctor
 from otp.commands.init import init
 from otp.commands.message import message
-from otp.commands.parts import Assemble, ReadSettings, Setup
+from otp.commands.parts import Assemble, Clock, ReadSettings, Setup
 from otp.commands.phone import phone
 from otp.commands.send_test import send_test
 from otp.commands.serve import send, serve
 from otp.commands.settings import settings
+from otp.commands.twin import twin
 from otp.commands.upkeep import pause, sweep
 from otp.keys import TokenBytes
 
@@ -37,14 +38,15 @@ _ALL: Final[tuple[click.Command, ...]] = (
     phone,
     send_test,
     doctor,
+    twin,
 )
 
 
 def make(
-    read_settings: ReadSettings, assemble: Assemble, token_bytes: TokenBytes
+    read_settings: ReadSettings, assemble: Assemble, token_bytes: TokenBytes, clock: Clock
 ) -> list[click.Command]:
     """The commands, with what they work with."""
-    setup = Setup(read_settings, assemble, token_bytes)
+    setup = Setup(read_settings, assemble, token_bytes, clock)
     return [_given(command, setup) for command in _ALL]
 
 

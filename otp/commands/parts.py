@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 import click
@@ -55,6 +56,7 @@ _log = log.get("otp.commands")
 
 ReadSettings = Callable[[], Settings]
 Assemble = Callable[[Settings], Parts]
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Setup:
     read: ReadSettings
     assemble: Assemble
     token_bytes: TokenBytes
+    clock: Clock
 
     def settings(self) -> Settings:
         with told_plainly():

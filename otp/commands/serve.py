@@ -21,7 +21,8 @@ _PORT_PATIENCE: Final = 10.0  # seconds
 _log = log.get("otp.commands")
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """An IP address, as an option is given one; `localhost` is 127.0.0.1."""
     try:
         return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text))
     except ValueError:
@@ -31,7 +32,7 @@ def _address(text: str) -> str:
 @click.command()
 @click.option(
     "--host",
-    type=_address,
+    type=address,
     metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,

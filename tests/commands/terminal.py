@@ -37,7 +37,7 @@ class Terminal:
 
     def type(self, *words: str, answers: str | None = None) -> Result:
         made = commands.make(
-            lambda: Settings.from_env(self.env), self._assemble, secrets.token_bytes
+            lambda: Settings.from_env(self.env), self._assemble, secrets.token_bytes, self.clock
         )
         group = click.Group(commands=made)
         return CliRunner().invoke(group, words, input=answers, prog_name="flask")

@@ -25,7 +25,7 @@ def all_of(made: list[click.Command], *before: str) -> Iterator[tuple[str, click
             yield from all_of(list(command.commands.values()), *words)
 
 
-COMMANDS = dict(all_of(commands.make(never, never, never)))  # type: ignore[arg-type]
+COMMANDS = dict(all_of(commands.make(never, never, never, never)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -63,7 +63,7 @@ def test_two_services_in_one_process_do_not_mix(tmp_path: Path) -> None:
     "words", [("pause", "maybe"), ("serve", "--port", "0"), ("client", "add"), ("phone", "show")]
 )
 def test_wrong_usage_is_one_line(words: tuple[str, ...]) -> None:
-    group = click.Group(commands=commands.make(never, never, never))  # type: ignore[arg-type]
+    group = click.Group(commands=commands.make(never, never, never, never))  # type: ignore[arg-type]
     result = CliRunner().invoke(group, words, prog_name="flask")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
