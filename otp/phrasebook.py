@@ -16,7 +16,7 @@ from otp.client import plain_id
 from otp.errors import Unavailable
 from otp.settings import Settings
 from otp.store import Store
-from otp.wording import Key, Phrase, choose
+from otp.wording import Key, Phrase, Wording, choose
 
 FRESH: Final = timedelta(seconds=2)
 
@@ -31,6 +31,7 @@ class Phrasebook:
         self._service, self._host = settings.service_name, settings.hostname
         self._default = Phrase(settings.template)
         self._clock = clock
+        self._wordings: list[Wording] = []
         self._stored: dict[Key, Phrase] = {}
         self._read_at: datetime | None = None
         self._reading = threading.Lock()
@@ -61,12 +62,15 @@ class Phrasebook:
         try:
             if self._is_fresh():
                 return
-            self._stored = {
-                wording.key: Phrase(
-                    wording.template(self._service, self._host), wording.template_id or None
-                )
-                for wording in self._store.messages()
-            }
+            wordings = self._store.messages()
+            if wordings != self._wordings:
+                self._stored = {
+                    wording.key: Phrase(
+                        wording.template(self._service, self._host), wording.template_id or None
+                    )
+                    for wording in wordings
+                }
+                self._wordings = wordings
             self._read_at = self._clock()
         except Unavailable as error:
             if self._read_at is None:

@@ -18,10 +18,10 @@ from otp.phone import Phone
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One message to one number. *reference* is our name for it, echoed by gateways; *template_id*
-    the DLT id its text is registered under, where that is not the route's.
+    """One message to one number. *reference* is our name for it, echoed by gateways.
 
-    Its text never shows in a `repr`.
+    *template_id* is the text's own id at the operators (DLT); it goes before the account's. The
+    text never shows in a `repr`.
     """
 
     to: Phone

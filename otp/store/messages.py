@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from otp.store.rows import Connection
 from otp.wording import Key, LastLine, Wording
 
@@ -40,6 +42,8 @@ def remove(connection: Connection, key: Key) -> bool:
     return bool(removed.rowcount)
 
 
+# Every process reads all of them every few seconds, and they hardly ever change.
+@lru_cache(maxsize=256)
 def _wording(
     client_id: str,
     purpose: str,
