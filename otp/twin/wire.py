@@ -75,7 +75,8 @@ class Reply:
 
 class Site(Protocol):
     def cuts(self, start: bytes) -> bool:
-        """Whether the request that starts so is cut before it is read."""
+        """Whether the request that starts so is cut before it is read; nothing yet: during the
+        TLS handshake."""
         ...
 
     def reply(self, request: Request) -> Reply: ...
@@ -172,11 +173,19 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
                 super().handle()
 
         def handle_one_request(self) -> None:
-            start = self.rfile.peek(1)  # type: ignore[attr-defined]
-            if start and site.cuts(start):
+            if self._is_cut_unread():
                 self._reset()
             else:
                 super().handle_one_request()
+
+        def _is_cut_unread(self) -> bool:
+            line = self.connection
+            if isinstance(line, ssl.SSLSocket) and line.version() is None:
+                select.select([line], [], [])  # what comes is the handshake, and can be cut too
+                if site.cuts(b""):
+                    return True
+            start: bytes = self.rfile.peek(1)  # type: ignore[attr-defined]
+            return bool(start) and site.cuts(start)
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "0")
