@@ -4,7 +4,7 @@ It keeps a ledger of what it was asked, and answers as it is told to: at once, l
 at all, or with the wrong thing. Unless told otherwise it takes every message, as documented, from
 anybody. Where the rules of the real one matter, use `otp.twin`, whose wire this is.
 
-As its own process: `python tests/gateway.py --port 0 --delay 2` prints its URL; `GET /ledger`
+As its own process: `python -m tests.gateway --port 0 --delay 2` prints its URL; `GET /ledger`
 answers the ledger, `POST /behave` takes the members of a `Behaviour`, or a list of them.
 """
 

@@ -189,11 +189,17 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "0")
-            if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
-                self.close_connection = True
-                self.wfile.write(_framed(Answer(status=413)))
+            if "Transfer-Encoding" in self.headers:
+                self._refuse(411)
                 return
-            split = urlsplit(self.path)
+            if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
+                self._refuse(413)
+                return
+            try:
+                split = urlsplit(self.path)
+            except ValueError:
+                self._refuse(400)
+                return
             self._put(
                 site.reply(
                     Request(
@@ -208,6 +214,10 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
             )
 
         do_GET = do_HEAD = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_POST  # noqa: N815
+
+        def _refuse(self, status: int) -> None:
+            self.close_connection = True
+            self.wfile.write(_framed(Answer(status=status, headers={"Connection": "close"})))
 
         def _put(self, reply: Reply) -> None:
             manner = reply.manner
