@@ -182,7 +182,7 @@ class Api:
             found = [
                 pulled(message, now)
                 for message in reversed(state.account.ledger.matching(**wanted))
-                if message.visible_at <= now and (not date or local(message.at).startswith(date))
+                if message.visible_at <= now and (not date or local(message.at)[:10] == date)
             ]
         content: Content = {"status": "OK", "code": 200, "message": "OK", "data": found}
         if date or "group" in wanted:

@@ -54,13 +54,13 @@ class Handset:
     def _page(self, request: Request, wrong: str = "") -> Answer:
         state = self._state
         with state.lock:
-            messages = state.account.ledger.all()
-        arrived = [message for message in messages if message.on_handset]
+            messages, now = state.account.ledger.all(), state.now()
+        arrived = [message for message in messages if message.on_handset and message.due <= now]
         following = request.query.get("follow", [""])[0] == "1"
         page = _template().render(
             messages=arrived[: -_MOST_SHOWN - 1 : -1],
             hidden=max(0, len(arrived) - _MOST_SHOWN),
-            lost=len(messages) - len(arrived),
+            lost=sum(not message.on_handset for message in messages),
             every=_EVERY if following else None,
             coming=state.coming,
             choices=_CHOICES,

@@ -14,7 +14,7 @@ from typing import Any, Final
 from otp.twin.calls import call
 
 RECEIVED: Final = (200, 202)
-_THREADS: Final = 4
+_THREADS: Final = 8
 _LONGEST_NAP: Final = 1.0  # seconds: a clock may have been set
 
 

@@ -24,8 +24,8 @@ class TwinSite:
         self._handset = Handset(state)
 
     def cuts(self, start: bytes) -> bool:
-        target = start.split(b" ", 2)[1:2]
-        path = urlsplit(target[0].decode(errors="replace")).path if target else ""
+        _, _, rest = start.partition(b" ")
+        path = rest.split(b" ")[0].partition(b"?")[0].decode(errors="replace")
         return path.startswith(api.BASE) and self._state.cuts(path.removeprefix(api.BASE))
 
     def reply(self, request: Request) -> Reply:

@@ -75,7 +75,8 @@ class Reply:
 
 class Site(Protocol):
     def cuts(self, start: bytes) -> bool:
-        """Whether the request that starts so is cut before it is read."""
+        """Whether the request that starts so is cut before it is read; nothing yet: during the
+        TLS handshake."""
         ...
 
     def reply(self, request: Request) -> Reply: ...
@@ -172,19 +173,33 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
                 super().handle()
 
         def handle_one_request(self) -> None:
-            start = self.rfile.peek(1)  # type: ignore[attr-defined]
-            if start and site.cuts(start):
+            if self._is_cut_unread():
                 self._reset()
             else:
                 super().handle_one_request()
 
+        def _is_cut_unread(self) -> bool:
+            line = self.connection
+            if isinstance(line, ssl.SSLSocket) and line.version() is None:
+                select.select([line], [], [])  # what comes is the handshake, and can be cut too
+                if site.cuts(b""):
+                    return True
+            start: bytes = self.rfile.peek(1)  # type: ignore[attr-defined]
+            return bool(start) and site.cuts(start)
+
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "0")
-            if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
-                self.close_connection = True
-                self.wfile.write(_framed(Answer(status=413)))
+            if "Transfer-Encoding" in self.headers:
+                self._refuse(411)
                 return
-            split = urlsplit(self.path)
+            if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
+                self._refuse(413)
+                return
+            try:
+                split = urlsplit(self.path)
+            except ValueError:
+                self._refuse(400)
+                return
             self._put(
                 site.reply(
                     Request(
@@ -199,6 +214,10 @@ def _handler(door: Door, site: Site) -> type[BaseHTTPRequestHandler]:
             )
 
         do_GET = do_HEAD = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_POST  # noqa: N815
+
+        def _refuse(self, status: int) -> None:
+            self.close_connection = True
+            self.wfile.write(_framed(Answer(status=status, headers={"Connection": "close"})))
 
         def _put(self, reply: Reply) -> None:
             manner = reply.manner

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
 
-from otp.twin import Oddity
-from tests.twin.callers import Answer, Caller
+from otp.twin import Oddity, Rules
+from tests.twin.callers import Answer, Caller, running
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -46,6 +47,14 @@ def test_it_shows_only_what_a_handset_got_and_says_so(caller: Caller) -> None:
     assert "111111" not in shown
     assert "1 more did not reach a handset" in shown
     assert "The sender was told: error." in shown
+
+
+def test_a_message_is_there_when_it_arrives() -> None:
+    with running(Rules(deliver_after=timedelta(seconds=5))) as caller:
+        caller.send(message="Acme: 111111")
+        assert "111111" not in page(caller)
+        caller.clock.turn(seconds=5)
+        assert "111111" in page(caller)
 
 
 def test_a_text_is_shown_and_never_run(caller: Caller) -> None:
