@@ -14,3 +14,9 @@ PAUSED: Final = "pause"
 def blocked_flag(lookup: Lookup, phone: Phone) -> str:
     """While this is set, the number is not texted."""
     return f"blocked:{lookup.index(phone).hex()}"
+
+
+def finds_flag(route: str) -> str:
+    """When a look-up by our reference alone last found a message that the route had taken; not set
+    where none ever did, or the last did not."""
+    return f"route:{route}:finds"
