@@ -1,7 +1,7 @@
 """What a provider promises. Which there are: `otp.providers.registry`.
 
 A provider turns one `Sms` into one request to its gateway, and the answer into one of four
-outcomes. It knows neither verifications nor codes. How to add one: CONTRIBUTING.md.
+outcomes. It knows neither verifications nor codes. How to add one: docs/adding-a-provider.md.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from otp.phone import Phone
 class Sms:
     """One message to one number. *reference* is our name for it, echoed by gateways.
 
-    Its text never shows in a `repr`.
+    *template_id* is the text's own id at the operators (DLT); it goes before the account's. The
+    text never shows in a `repr`.
     """
 
     to: Phone
     text: str = field(repr=False)
     reference: str
     unicode: bool = False
+    template_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
