@@ -21,7 +21,8 @@ import dotenv
 from flask import Flask
 from flask.helpers import get_load_dotenv
 
-from otp import commands, demo, log, watch
+from otp import asking, commands, demo, log, watch
+from otp.asking import Asker
 from otp.doctor import Doctor, remember_keys
 from otp.floods import open_floods
 from otp.keys import Keyring
@@ -33,6 +34,7 @@ from otp.providers.notify import knocker, poster
 from otp.providers.registry import build
 from otp.providers.transport import session
 from otp.quotas import Quotas
+from otp.receipts import Receipts
 from otp.routes import Routes
 from otp.sender import Chore, Sender
 from otp.service import Service
@@ -62,6 +64,7 @@ class Parts:
     world: World
     sender: Sender
     doctor: Doctor
+    askers: Sequence[Asker]
     messages: DemoMessages
 
     def close(self) -> None:
@@ -128,6 +131,12 @@ def assemble(
         service=settings.service_name,
         clock=clock,
     )
+    receipts = Receipts(store=store, route=route, clock=clock)
+    askers = [
+        Asker(provider=provider, store=store, routes=routes, receipts=receipts, clock=clock)
+        for provider in route
+        if provider.can_ask
+    ]
     sender = Sender(
         store=store,
         keyring=keyring,
@@ -141,6 +150,7 @@ def assemble(
         chores=[
             Chore("sweep", timedelta(minutes=1), service.sweep),
             Chore("watch", watch.EVERY, watching.look),
+            *(Chore("ask", asking.EVERY, asker.ask_all) for asker in askers),
         ],
         threads=settings.sender_threads,
     )
@@ -151,6 +161,7 @@ def assemble(
         service=service,
         prover=Prover(keyring, store.lookup, settings.public_url),
         routes=routes,
+        receipts=receipts,
         floods=open_floods(settings, store, clock, alone=alone),
         clock=clock,
         token_bytes=secrets.token_bytes,
@@ -163,7 +174,7 @@ def assemble(
         clock=clock,
         knock=knocker(connections),
     )
-    return Parts(world, sender, doctor, messages)
+    return Parts(world, sender, doctor, askers, messages)
 
 
 def wsgi_app(parts: Parts) -> Flask:

@@ -29,6 +29,7 @@ from otp.keys import Keyring
 from otp.passcode import RandBelow
 from otp.phrasebook import Phrasebook
 from otp.providers import Provider, Sms
+from otp.receipts import reference
 from otp.rehearsal import Outcome, Rehearsal
 from otp.routes import Routes
 from otp.store import Claim, Price, Quota, Store
@@ -78,7 +79,7 @@ class HandOver:
             return
         if claim.challenge.handed_by:
             # Its sender was cut off between commit and answer: the message may be out.
-            self._lost(claim, "sender_stopped")
+            self._lost(claim, "sender_stopped", self._provider_of(claim))
             return
         if not claim.verification.phone:
             self._refuse(claim, "number_unreadable")
@@ -108,7 +109,7 @@ class HandOver:
                 return
             except Unknown as error:
                 self._tell(claim, "send_unknown", provider, error)
-                self._lost(claim, error.reason)
+                self._lost(claim, error.reason, provider)
                 self._routes.failed(provider.name, error.reason)
                 return
             except (ClaimLost, NotFound):
@@ -137,7 +138,7 @@ class HandOver:
         return Sms(
             to=v.phone,
             text=text,
-            reference=reference(v.id, claim.number),
+            reference=reference(v.id, claim.challenge),
             unicode=message.size(text).unicode,
             template_id=phrase.template_id,
         )
@@ -179,7 +180,12 @@ class HandOver:
 
     def _taken(self, claim: Claim, provider: Provider, provider_id: str) -> None:
         number, token = claim.number, claim.token
-        self._settle(claim, lambda v, now: v.taken(number, provider_id, claim=token, now=now))
+        self._settle(
+            claim,
+            lambda v, now: v.taken(
+                number, provider_id, claim=token, now=now, can_ask=provider.can_ask
+            ),
+        )
         _log.info("sent", **_facts(claim), route=provider.name)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
@@ -187,8 +193,11 @@ class HandOver:
         self._settle(claim, lambda v, now: v.refused(number, reason, claim=token, now=now))
         _log.warning("not_sent", **_facts(claim), reason=reason)
 
-    def _lost(self, claim: Claim, reason: str) -> None:
-        self._settle(claim, lambda v, now: v.answer_lost(claim.number, reason, now=now))
+    def _lost(self, claim: Claim, reason: str, provider: Provider | None) -> None:
+        can_ask = provider is not None and provider.can_ask
+        self._settle(
+            claim, lambda v, now: v.answer_lost(claim.number, reason, now=now, can_ask=can_ask)
+        )
         _log.warning("answer_lost", **_facts(claim), reason=reason)
 
     def _put_back(self, claim: Claim, refusal: Unreachable | None) -> None:
@@ -218,6 +227,11 @@ class HandOver:
             else:
                 return
 
+    def _provider_of(self, claim: Claim) -> Provider | None:
+        """Over whom the message left, if that route is still one of ours."""
+        found = [p for p in self._route if p.name == claim.challenge.route]
+        return found[0] if found else None
+
     # -- the route ------------------------------------------------------------------------------
 
     def _blame(self, provider: Provider, error: Unreachable) -> None:
@@ -235,11 +249,6 @@ class HandOver:
         (_log.error if is_account else _log.warning)(
             event, **_facts(claim), route=provider.name, reason=error.reason, detail=error.detail
         )
-
-
-def reference(verification_id: str, number: int) -> str:
-    """Our name for one message, given to the provider and echoed in its receipts."""
-    return f"{verification_id.removeprefix('ver_')}-{number}"
 
 
 def ceiling(provider: Provider) -> tuple[Quota, ...]:

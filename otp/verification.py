@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-from otp.challenge import Challenge, Channel, Delivery
+from otp.challenge import NOT_SENT_AFTER, Challenge, Channel, Delivery
 from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 
@@ -293,20 +293,29 @@ class Verification:
             )
         )
 
-    def taken(self, number: int, provider_id: str, *, claim: str, now: datetime) -> Verification:
-        """The gateway has it. Never overwrites what a quicker receipt said."""
-        challenge = replace(self.challenge(number), provider_id=provider_id)
-        return self._with(challenge.moved(Delivery.SENT, now).released(claim))
+    def taken(
+        self,
+        number: int,
+        provider_id: str,
+        *,
+        claim: str,
+        now: datetime,
+        can_ask: bool = False,
+    ) -> Verification:
+        """The gateway has it. Never overwrites what a quicker receipt said.
+
+        *can_ask*: it may be asked what became of it. Raises `ClaimLost` where this answers a
+        hand-over that was settled as not sent meanwhile.
+        """
+        challenge = self.challenge(number)
+        if challenge.returned and challenge.handed_by != claim:
+            raise ClaimLost
+        challenge = replace(challenge, provider_id=provider_id).moved(Delivery.SENT, now)
+        return self._with(self._awaited(challenge, now, can_ask).released(claim))
 
     def refused(self, number: int, reason: str, *, claim: str, now: datetime) -> Verification:
         """Nobody will ever take it. Ends the verification if no code of it was handed over."""
-        challenge = self._claimed(number, claim)
-        challenge = replace(challenge, digest=None, expires_at=self.code_end(challenge.queued_at))
-        v = self._with(challenge.moved(Delivery.UNDELIVERED, now, reason).released(claim))
-        v = v.at(now)
-        if v.is_pending and not any(c.is_queued or c.may_be_out for c in v.challenges):
-            return v._end(Ending.NOTHING_GOT_THROUGH, now)
-        return v
+        return self._given_up(self._claimed(number, claim).released(claim), reason, now)
 
     def postponed(
         self,
@@ -368,19 +377,119 @@ class Verification:
             replace(played, digest=digest, expires_at=expires_at, claim=None, handed_by=None)
         )
 
-    def answer_lost(self, number: int, reason: str, *, now: datetime) -> Verification:
-        """It may have been taken, so it is never sent again blindly; the code stays good."""
+    def answer_lost(
+        self, number: int, reason: str, *, now: datetime, can_ask: bool = False
+    ) -> Verification:
+        """It may have been taken, so it is never sent again blindly; the code stays good.
+
+        *can_ask*: the gateway may be asked whether it was.
+        """
         challenge = self.challenge(number)
         if not challenge.is_queued:
             return self
-        moved = challenge.moved(Delivery.UNKNOWN, now, reason)
+        moved = self._awaited(challenge.moved(Delivery.UNKNOWN, now, reason), now, can_ask)
         return self._with(replace(moved, claim=None, handed_by=None))
 
+    # -- what became of a message ---------------------------------------------------------------
+
     def received(
-        self, number: int, delivery: Delivery, reason: str | None, now: datetime
+        self,
+        number: int,
+        delivery: Delivery | None,
+        reason: str | None,
+        now: datetime,
+        *,
+        word: str | None = None,
+        provider_id: str | None = None,
     ) -> Verification:
-        """What a delivery receipt says. Never a proof of anything, and never an ending."""
-        return self._with(self.challenge(number).moved(delivery, now, reason))
+        """What a delivery receipt says. Never a proof of anything, and never an ending.
+
+        *delivery* is None if nobody knows its *word*: that is kept, and moves nothing.
+        """
+        challenge = self.challenge(number)
+        return self._with(
+            challenge.told(delivery, now, reason=reason, word=word, provider_id=provider_id)
+        )
+
+    def asking(self, number: int, *, until: datetime, now: datetime) -> Verification:
+        """Somebody asks the gateway about the message now, and nobody else before *until*.
+
+        Raises `ClaimLost` unless it is to be asked about now.
+        """
+        challenge = self.challenge(number)
+        if challenge.ask_at is None or now < challenge.ask_at:
+            raise ClaimLost
+        return self._with(replace(challenge, ask_at=until))
+
+    def answered(
+        self,
+        number: int,
+        delivery: Delivery | None,
+        reason: str | None,
+        now: datetime,
+        *,
+        word: str | None = None,
+        provider_id: str | None = None,
+    ) -> Verification:
+        """What the gateway said when it was asked: as if a receipt had said it."""
+        v = self.received(number, delivery, reason, now, word=word, provider_id=provider_id)
+        after = v.challenge(number)
+        is_news = after.delivery is not self.challenge(number).delivery
+        return v if is_news else v._with(after.asked(now))
+
+    def not_answered(self, number: int, now: datetime) -> Verification:
+        """The gateway was asked, and did not say."""
+        challenge = self.challenge(number)
+        if self.at(now).is_pending:
+            return self._with(challenge.not_answered(now))
+        return self._with(challenge.asked(now))
+
+    def not_known(self, number: int, now: datetime, *, proven: bool) -> Verification:
+        """The gateway was asked by our reference, and says that it knows no such message.
+
+        *proven*: it is certain that it would find one under such a reference. Said often enough and
+        late enough, the message was not sent then: it is queued anew, and a new code will be drawn.
+        It is given up where a newer message stands in its place, or its code would come too late.
+        """
+        challenge = self.challenge(number).asked(now, missed=True)
+        late_enough = now - challenge.updated_at >= NOT_SENT_AFTER
+        if not (proven and challenge.is_missing and late_enough):
+            return self._with(challenge)
+        is_wanted = self.at(now).is_pending and number == self.newest.number
+        if not is_wanted or now >= self.code_end(challenge.queued_at):
+            return self._given_up(challenge, "not_sent", now)
+        return self._with(
+            replace(
+                challenge,
+                delivery=Delivery.QUEUED,
+                reason="not_sent",
+                due_at=now,
+                updated_at=now,
+                digest=None,
+                expires_at=self.code_end(challenge.queued_at),
+                ask_at=None,
+                asks=0,
+                misses=0,
+                returned=challenge.returned + 1,
+            )
+        )
+
+    def never_asked(self, number: int) -> Verification:
+        """Nobody can ask about the message any more."""
+        return self._with(replace(self.challenge(number), ask_at=None))
+
+    def _awaited(self, challenge: Challenge, now: datetime, can_ask: bool) -> Challenge:
+        """Who typed the code has the message: what became of it is nobody's question any more."""
+        is_asked = can_ask and challenge.ask_at is None and self.status is not Status.APPROVED
+        return challenge.awaited(now) if is_asked else challenge
+
+    def _given_up(self, challenge: Challenge, reason: str, now: datetime) -> Verification:
+        """It was certainly not sent, and will not be."""
+        challenge = replace(challenge, digest=None, expires_at=self.code_end(challenge.queued_at))
+        v = self._with(challenge.moved(Delivery.UNDELIVERED, now, reason)).at(now)
+        if v.is_pending and not any(c.is_queued or c.may_be_out for c in v.challenges):
+            return v._end(Ending.NOTHING_GOT_THROUGH, now)
+        return v
 
     # -- the one way out ------------------------------------------------------------------------
 
@@ -391,6 +500,9 @@ class Verification:
         for challenge in waiting:  # nobody needs a code any more
             moved = challenge.moved(Delivery.UNDELIVERED, now, "verification_ended")
             v = v._with(replace(moved, claim=None))
+        if how is Ending.RIGHT_CODE:
+            for challenge in [c for c in v.challenges if c.ask_at is not None]:
+                v = v._with(replace(challenge, ask_at=None))
         return replace(v, status=ENDINGS[how], ended_at=now, approved_by=by)
 
     def _pending_at(self, now: datetime) -> Verification:

@@ -65,7 +65,15 @@ class Received:
 class Gateway:
     """Takes messages at `url` while the `with` block runs."""
 
-    def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        takes: Callable[[Mapping[str, Any]], object] | None = None,
+    ) -> None:
+        """*takes* makes what it says to a message it takes: MOBtexting's words unless told."""
+        self._taken = takes or taken
         self._lock = threading.Lock()
         self._behaviours = [Behaviour()]
         self._ledger: list[Received] = []
@@ -151,32 +159,31 @@ class Gateway:
         )
         with self._lock:
             self._ledger.append(received)
-        return _said(self._next_behaviour(), content)
+        return self._said(self._next_behaviour(), content)
 
     def _next_behaviour(self) -> Behaviour:
         with self._lock:
             rest = self._behaviours
             return rest.pop(0) if len(rest) > 1 else rest[0]
 
-
-def _said(behaviour: Behaviour, content: Any) -> Reply:
-    body = behaviour.body
-    if body is None:
-        body = taken(content if isinstance(content, dict) else {})
-    if isinstance(body, str):
-        body = body.encode()
-    if not isinstance(body, bytes):
-        body = json.dumps(body).encode()
-    return Reply(
-        answer=Answer(status=behaviour.status, headers=behaviour.headers, body=body),
-        manner=Manner(
-            delay=behaviour.delay,
-            stall=behaviour.stall,
-            cut="unanswered" if behaviour.cut == "unread" else behaviour.cut,
-            trickle=behaviour.trickle,
-            closes=behaviour.closes,
-        ),
-    )
+    def _said(self, behaviour: Behaviour, content: Any) -> Reply:
+        body = behaviour.body
+        if body is None:
+            body = self._taken(content if isinstance(content, dict) else {})
+        if isinstance(body, str):
+            body = body.encode()
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        return Reply(
+            answer=Answer(status=behaviour.status, headers=behaviour.headers, body=body),
+            manner=Manner(
+                delay=behaviour.delay,
+                stall=behaviour.stall,
+                cut="unanswered" if behaviour.cut == "unread" else behaviour.cut,
+                trickle=behaviour.trickle,
+                closes=behaviour.closes,
+            ),
+        )
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:

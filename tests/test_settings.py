@@ -236,6 +236,9 @@ BAD = {
     "OTP_MOBTEXTING_TEMPLATE_ID": ["a\n"],
     "OTP_MOBTEXTING_WEBHOOK_ID": ["a b"],
     "OTP_MOBTEXTING_WEBHOOK_SECRET": ["password", "one1,two2,three3", "one1,,two2"],
+    "OTP_MOBTEXTING_WEBHOOK_TOKEN": ["a b", "changeme"],
+    "OTP_MOBTEXTING_SECRET": [WEBHOOK_SECRET],
+    "OTP_MOBTEXTING_STATUS_URL": ["http://portal.example.com/", "portal", "https://x/?a=b"],
     "OTP_MOBTEXTING_PER_MINUTE": ["0", "off", ""],
 }
 for rate in RATES:
@@ -379,6 +382,58 @@ def test_a_route_must_not_take_the_variables_of_something_else() -> None:
 def test_the_variables_of_a_route_that_is_not_in_use_may_stay() -> None:
     s = demo(OTP_MOBTEXTING_TOKEN=TOKEN, OTP_MOBTEXTING_SENDER="ACMEIN")
     assert s.warnings == ()
+
+
+def signing(seed: int = 1, size: int = 32) -> str:
+    raw = bytes((i * 37 + seed * 59) % 256 for i in range(size))
+    return f"whsec_{base64.b64encode(raw).decode()}"
+
+
+HTTP = {"OTP_ROUTE": "mobtexting,own:http", "OTP_OWN_URL": "https://bridge.example.com/send"}
+
+
+def test_an_http_route_posts_to_the_very_address_it_was_given() -> None:
+    s = production(
+        **HTTP,
+        OTP_OWN_SECRET=f"{signing(2)},{signing(1)}",
+        OTP_OWN_STATUS_URL="https://bridge.example.com/status",
+    )
+    own = s.routes[1]
+    assert (own.provider, own.token, own.sender) == ("http", "", "")
+    assert own.url == "https://bridge.example.com/send"
+    assert own.status_url == "https://bridge.example.com/status"
+    assert own.secrets == (signing(2), signing(1))
+    assert {signing(1), signing(2)} <= set(s.secrets)
+    shown = repr(s) + str([dataclasses.astuple(row) for row in s.rows()])
+    assert signing(1) not in shown
+
+
+def test_an_http_route_needs_its_address_and_its_secret() -> None:
+    assert problems(PRODUCTION | {"OTP_ROUTE": "own:http"}) == {
+        "OTP_OWN_URL": "is required",
+        "OTP_OWN_SECRET": "is required",
+    }
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("changeme", "whsec_", "whsec_short", signing(1, 23), signing(1, 65), signing() + "?"),
+        *(f"{signing(1)},", ",".join(signing(n) for n in (1, 2, 3)), f"k1:{signing()}", "whsec_é"),
+    ],
+)
+def test_what_cannot_sign_is_no_secret_of_an_http_route(secret: str) -> None:
+    assert set(problems(PRODUCTION | HTTP | {"OTP_OWN_SECRET": secret})) == {"OTP_OWN_SECRET"}
+
+
+def test_the_secret_of_an_http_route_is_refused_where_it_would_open_nothing() -> None:
+    said = problems(PRODUCTION | {"OTP_MOBTEXTING_SECRET": signing()})
+    assert "WEBHOOK_SECRET" in said["OTP_MOBTEXTING_SECRET"]
+
+
+def test_two_routes_that_share_a_variable_are_refused() -> None:
+    for pair in ("own:http,own_webhook:http", "own:http,own_status:mobtexting"):
+        assert "share a variable" in problems(PRODUCTION | {"OTP_ROUTE": pair})["OTP_ROUTE"]
 
 
 # -- secrets ----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ START = datetime(2026, 11, 22, 8, 39, 27, tzinfo=UTC)
 NUMBER = "+919876543210"  # an example, as in the documentation
 OTHER_NUMBER = "+919876543211"
 PATIENCE = timedelta(seconds=3)
+WEBHOOK_SECRET = "whsec-0d9f64b1c85e4f0e"  # made up
 
 ROOMY = {
     "OTP_PHONE_SENDS": "100000/hour",
@@ -69,14 +70,27 @@ class FakeProvider:
     next: list[Exception] = field(default_factory=list)
     hold: threading.Event | None = None
     can_ask: bool = False
+    receipts: list[DeliveryReceipt] = field(default_factory=list)
+    answers: list[DeliveryReceipt | ProviderError | None] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
     credits: Decimal | None = None
     balance_error: ProviderError | None = None
 
     def receive(self, inbound: Inbound) -> Reply:
-        raise Forged
+        """What `receipts` holds, to who knows the secret; a challenge is echoed."""
+        if inbound.headers.get("authorization") != f"Bearer {WEBHOOK_SECRET}":
+            raise Forged
+        challenge = {n: v for n, v in inbound.query.items() if n == "challenge"}
+        receipts, self.receipts = tuple(self.receipts), []
+        return Reply(receipts, challenge)
 
     def ask(self, asked: Asked) -> DeliveryReceipt | None:
-        raise Unreachable("unreachable")
+        """The next of `answers`; without any, the gateway is away."""
+        self.asked.append(asked)
+        answer = self.answers.pop(0) if self.answers else Unreachable("unreachable")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def balance(self) -> Balance:
         if self.balance_error:

@@ -34,8 +34,8 @@ def phone() -> None:
 def show(setup: Setup, number: str) -> None:
     """Show what happened to a number.
 
-    Its last 20 verifications, newest first, each with its messages: delivery, route, and the
-    gateway's reason.
+    Its last 20 verifications, newest first, each with its messages: delivery, route, the reason
+    in our words, and what the gateway said in its own.
     """
     with setup.parts() as parts:
         store, now = parts.world.store, parts.world.clock()
@@ -126,10 +126,15 @@ def _told(v: Verification, client: str) -> Iterator[str]:
 
 
 def _told_message(challenge: Challenge) -> str:
-    return (
+    told = (
         f"{_time(challenge.updated_at)}  message {challenge.number}  {challenge.delivery}"
         f"  {challenge.route or '-'}  {challenge.reason or '-'}"
     )
+    if challenge.word:
+        told += f"  the gateway says {challenge.word}"
+    if challenge.returned:
+        told += f"  settled as not sent: {challenge.returned}"
+    return told
 
 
 def _span(window: timedelta) -> str:

@@ -1,7 +1,7 @@
 """What a provider promises. Which there are: `otp.providers.registry`.
 
 A provider turns one `Sms` into one request to its gateway, and the answer into one of four
-outcomes. It knows neither verifications nor codes. How to add one: CONTRIBUTING.md.
+outcomes. It knows neither verifications nor codes. How to add one: docs/adding-a-provider.md.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TextIO
 
-from otp.errors import Unreachable
-from otp.providers import Sms
+from otp.errors import Forged, Unknown, Unreachable
+from otp.providers import Asked, Balance, DeliveryReceipt, Inbound, Reply, Sms
 
 MOST_KEPT: Final = 50
 
@@ -75,6 +75,7 @@ class Console:
 
     patience = timedelta(seconds=1)
     per_minute: int | None = None
+    can_ask = False
 
     def __init__(
         self,
@@ -100,3 +101,13 @@ class Console:
             self._show(f"SMS to {sms.to.masked}: {sms.text}")
             return f"console-{sms.reference}"
         raise unwritable
+
+    def receive(self, inbound: Inbound) -> Reply:
+        """Nobody has anything to report: every request is forged."""
+        raise Forged
+
+    def ask(self, asked: Asked) -> DeliveryReceipt | None:
+        raise Unknown("not_told", "The console does not know what became of a message.")
+
+    def balance(self) -> Balance:
+        return Balance(credits=None)

@@ -72,4 +72,5 @@ _GROUPS: Final = {
 }
 
 WORDS: Final = {word: meaning for words, meaning in _GROUPS.items() for word in words.split()}
-"""Older spellings included. In a receipt, the gateway has every other word mean failure."""
+"""Older spellings included. A word that is missing decides nothing, though the gateway's
+documentation would have it mean failure: `mobtexting_receipts.receipt_of` says why."""

@@ -10,7 +10,8 @@ import requests
 from otp.providers import Provider
 from otp.providers.console import Console, DemoMessages
 from otp.providers.mobtexting import MobTexting, MobTextingAccount
-from otp.settings.routes import CONSOLE, MOBTEXTING, RouteSettings
+from otp.providers.signed_http import HttpAccount, SignedHttp
+from otp.settings.routes import CONSOLE, HTTP, MOBTEXTING, RouteSettings, signing_key
 
 
 def build(
@@ -26,6 +27,8 @@ def build(
         return Console(route.name, show=show, keep=messages, clock=clock)
     if route.provider == MOBTEXTING:
         return MobTexting(_mobtexting_account(route), session=session)
+    if route.provider == HTTP:
+        return SignedHttp(_http_account(route), session=session, clock=clock)
     raise ValueError(f"route {route.name}: there is no provider {route.provider!r}")
 
 
@@ -40,5 +43,18 @@ def _mobtexting_account(route: RouteSettings) -> MobTextingAccount:
         entity_id=route.entity_id,
         template_id=route.template_id,
         webhook_id=route.webhook_id,
+        webhook_secrets=route.webhook_secrets,
+        webhook_token=route.webhook_token,
+        per_minute=route.per_minute,
+    )
+
+
+def _http_account(route: RouteSettings) -> HttpAccount:
+    return HttpAccount(
+        name=route.name,
+        url=route.url,
+        keys=tuple(signing_key(secret) for secret in route.secrets),
+        status_url=route.status_url,
+        template_id=route.template_id,
         per_minute=route.per_minute,
     )

@@ -122,7 +122,7 @@ class Settings:
             name="ROUTE",
             demo="console",
             meaning="`name[:provider]`, in the order to try: `mobtexting`, or "
-            "`main:mobtexting,backup:mobtexting`. The variables of a route are `OTP_<NAME>_…`.",
+            "`main:mobtexting,backup:http`. The variables of a route are `OTP_<NAME>_…`.",
         ),
     ]
     message_origin: Annotated[
@@ -402,7 +402,7 @@ class Settings:
         """What must never be written anywhere, as text."""
         found = [base64.b64encode(key.secret).decode() for key in self.secret_keys]
         for route in self.routes:
-            found += [route.token, *route.webhook_secrets]
+            found += route.confidential
         found += [self.metrics_token or "", self.alert_url or ""]
         found += [
             urlsplit(url).password or "" for url in (self.database_url, self.limits_url or "")

@@ -6,6 +6,7 @@ whose variables are `OTP_MAIN_…` and `OTP_BACKUP_…`.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -13,7 +14,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
 from otp.settings.environment import PREFIX
-from otp.settings.fields import Setting
+from otp.settings.fields import Setting, settings_of
 from otp.settings.notation import (
     header_word,
     hidden,
@@ -28,10 +29,25 @@ from otp.settings.notation import (
 
 CONSOLE: Final = "console"
 MOBTEXTING: Final = "mobtexting"
-PROVIDERS: Final = (MOBTEXTING, CONSOLE)
+HTTP: Final = "http"
+PROVIDERS: Final = (MOBTEXTING, HTTP, CONSOLE)
+_MOBTEXTING_URL: Final = "https://portal.mobtexting.com/api/v2/"
 
 
-def _base(text: str) -> str:
+def signing_key(text: str) -> bytes:
+    """The key of the Standard Webhooks secret `whsec_<base64>`. Raises ValueError."""
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ValueError(
+            "must be whsec_ and 24 to 64 bytes in base64, or two such during a rotation"
+        )
+    return key
+
+
+def _url(text: str) -> str:
     try:
         url = web_address(text)
     except ValueError:
@@ -41,13 +57,36 @@ def _base(text: str) -> str:
             "must be an https:// URL without user, query or fragment; "
             "http:// on a loopback host only"
         )
-    return url.geturl().removesuffix("/") + "/"
+    return url.geturl()
+
+
+def _base(text: str, info: ValidationInfo) -> str:
+    """The base of an API; with `http`, the very address that messages go to."""
+    if info.data.get("provider") != HTTP:
+        return _url(text).removesuffix("/") + "/"
+    if text == _MOBTEXTING_URL:
+        raise ValueError("is required")
+    return _url(text)
 
 
 def _needed(value: str, info: ValidationInfo) -> str:
     if not value and info.data.get("provider") == MOBTEXTING:
         raise ValueError("is required")
     return value
+
+
+def _signing_secrets(text: str, info: ValidationInfo) -> tuple[str, ...]:
+    is_http = info.data.get("provider") == HTTP
+    if text and not is_http:
+        raise ValueError("is for http routes alone; reports are opened by WEBHOOK_SECRET")
+    if is_http and not text:
+        raise ValueError("is required")
+    found = tuple(secret(entry) for entry in listed(text))
+    for entry in found:
+        signing_key(entry)
+    if len(found) > 2:
+        raise ValueError("must be one secret, or two during a rotation, comma separated")
+    return found
 
 
 def _webhook_secrets(text: str) -> tuple[str, ...]:
@@ -66,8 +105,10 @@ class RouteSettings:
     url: Annotated[
         str,
         Setting(
-            default="https://portal.mobtexting.com/api/v2/",
-            meaning="Base of the SMS API. https, or http on a loopback host.",
+            default=_MOBTEXTING_URL,
+            shown=f"`{_MOBTEXTING_URL}`; required with http",
+            meaning="Base of the SMS API; with http, the address that takes messages. https, or "
+            "http on a loopback host.",
         ),
         PlainValidator(_base),
     ] = ""
@@ -130,6 +171,37 @@ class RouteSettings:
         ),
         PlainValidator(_webhook_secrets),
     ] = field(default=(), repr=False)
+    webhook_token: Annotated[
+        str,
+        Setting(
+            default="",
+            mask=hidden,
+            meaning="The verification token given to the webhook, which its set-up must present; "
+            "without it, the webhook's secret is enough.",
+        ),
+        PlainValidator(secret),
+    ] = field(default="", repr=False)
+    secrets: Annotated[
+        tuple[str, ...],
+        Setting(
+            name="SECRET",
+            default="",
+            shown="required with http",
+            mask=hidden,
+            meaning="`whsec_` and 24 to 64 bytes in base64: signs the requests of an http route "
+            "both ways, as https://www.standardwebhooks.com has it; two, comma separated, during "
+            "a rotation.",
+        ),
+        PlainValidator(_signing_secrets),
+    ] = field(default=(), repr=False)
+    status_url: Annotated[
+        str,
+        Setting(
+            default="",
+            meaning="Where an http route is asked what became of a message; empty if it cannot be.",
+        ),
+        PlainValidator(lambda text: _url(text) if text else text),
+    ] = ""
     per_minute: Annotated[
         int,
         Setting(
@@ -139,11 +211,17 @@ class RouteSettings:
         PlainValidator(whole(1)),
     ] = 1000
 
+    @property
+    def confidential(self) -> tuple[str, ...]:
+        """All of it that must never be written anywhere, as text."""
+        return (self.token, self.webhook_token, *self.webhook_secrets, *self.secrets)
+
 
 def route_names(text: str, *, demo: bool) -> list[tuple[str, str]]:
     """(name, provider) of each route in `name[:provider][,…]`.
 
-    Raises ValueError for an odd, repeated or unknown name, and for the console outside of demo.
+    Raises ValueError for an odd, repeated or unknown name, for two names that make one variable,
+    and for the console outside of demo.
     """
     found = []
     for place, entry in enumerate(text.split(","), start=1):
@@ -160,6 +238,9 @@ def route_names(text: str, *, demo: bool) -> list[tuple[str, str]]:
         found.append((name, provider))
     if len({name for name, _ in found}) < len(found):
         raise ValueError("two routes have the same name")
+    names = [prefix_of(name) + own for name, _ in found for own in settings_of(RouteSettings)]
+    if len(set(names)) < len(names):
+        raise ValueError("two routes share a variable, as a and a_webhook do: rename one")
     return found
 
 

@@ -120,6 +120,14 @@ class Claim:
         return self.verification.challenge(self.number)
 
 
+class MessageName(NamedTuple):
+    """One message: the challenge *number* of a client's verification."""
+
+    client_id: str
+    verification_id: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A browser's session, found by the digest of its token. *signed_in* once it was proven."""
@@ -198,6 +206,25 @@ class Store(Protocol):
 
     def oldest_queued(self) -> datetime | None:
         """When the challenge was queued that has waited longest to be handed over."""
+
+    def due_asks(self, route: str, now: datetime, limit: int, *, lost: bool) -> list[MessageName]:
+        """Messages that left over *route* and are to be asked about now, longest due first: those
+        of which it is not known whether they were taken (*lost*), or the others.
+
+        Looks only; who asks takes its turn by a swap (`Verification.asking`).
+        """
+
+    def awaited(self, route: str, provider_id: str) -> MessageName | None:
+        """The message that a gateway knows by this id, as long as it may be asked about."""
+
+    def taken_over(self, route: str, before: datetime) -> MessageName | None:
+        """A message queued before *before* of which the gateway of *route* told its own id.
+
+        Only the last few are looked through, so there may be one without its being found.
+        """
+
+    def owner(self, id: str) -> str | None:
+        """Whose verification it is, for those who know only its id; None if there is none."""
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         """Count one against every quota, or raise `QuotaExceeded` and count none.
@@ -296,6 +323,7 @@ __all__ = [
     "Change",
     "Claim",
     "Gap",
+    "MessageName",
     "Price",
     "Quota",
     "Remembered",

@@ -1,7 +1,7 @@
 """Values as columns, and back. Times are whole microseconds since 1970 UTC, policies compact JSON.
 
 No status word is spelled here or in any statement: what a query must know, the state machine says
-in `is_pending`, `is_queued` and `changes_at`, and they are copied.
+in `is_pending`, `is_queued`, `is_lost` and `changes_at`, and they are copied.
 """
 
 from __future__ import annotations
@@ -51,10 +51,15 @@ CHALLENGE: Final = (
     "route",
     "provider_id",
     "source",
+    "word",
+    "ask_at",
+    "asks",
+    "misses",
+    "returned",
 )
 # What is written besides: told by the state machine, so that SQL needs none of its words.
 VERIFICATION_ROW: Final = (*VERIFICATION, "is_pending", "changes_at")
-CHALLENGE_ROW: Final = (*CHALLENGE, "is_queued")
+CHALLENGE_ROW: Final = (*CHALLENGE, "is_queued", "is_lost")
 
 
 def of_verification(v: Verification) -> tuple[Any, ...]:
@@ -98,7 +103,13 @@ def of_challenge(c: Challenge) -> tuple[Any, ...]:
         c.route,
         c.provider_id,
         c.source,
+        c.word,
+        micros_or_none(c.ask_at),
+        c.asks,
+        c.misses,
+        c.returned,
         c.is_queued,
+        c.is_lost,
     )
 
 
@@ -111,7 +122,8 @@ def changed(names: Sequence[str], before: Sequence[Any], after: Sequence[Any]) -
 def to_challenge(values: Sequence[Any]) -> Challenge:
     """The challenge behind the `CHALLENGE` columns."""
     (number, channel, queued_at, due_at, expires_at, updated_at, delivery, *rest) = values
-    (reason, tries, claim, handed_by, digest, route, provider_id, source) = rest
+    (reason, tries, claim, handed_by, digest, route, provider_id, source, *fate) = rest
+    (word, ask_at, asks, misses, returned) = fate
     return Challenge(
         number=number,
         channel=Channel(channel),
@@ -128,6 +140,11 @@ def to_challenge(values: Sequence[Any]) -> Challenge:
         route=route,
         provider_id=provider_id,
         source=source,
+        word=word,
+        ask_at=moment_or_none(ask_at),
+        asks=asks,
+        misses=misses,
+        returned=returned,
     )
 
 

@@ -23,3 +23,9 @@ def blocked_flag(lookup: Lookup, phone: Phone) -> str:
 def key_seen_flag(key_id: str) -> str:
     """Since when a secret key has been in use, in ISO 8601."""
     return f"secret_key:{key_id}"
+
+
+def finds_flag(route: str) -> str:
+    """When a look-up by our reference alone last found a message that the route had taken; not set
+    where none ever did, or the last did not."""
+    return f"route:{route}:finds"

@@ -21,12 +21,14 @@ from otp.store import (
     FREE,
     Change,
     Claim,
+    MessageName,
     Price,
     Quota,
     Remembered,
     Replay,
     Session,
     Used,
+    asks,
     counters,
     messages,
     queue,
@@ -178,6 +180,31 @@ class SqlStore(ABC):
 
     def oldest_queued(self) -> datetime | None:
         return self._read(queue.oldest)
+
+    # -- what became of it ------------------------------------------------------------------------
+
+    def due_asks(self, route: str, now: datetime, limit: int, *, lost: bool) -> list[MessageName]:
+        return self._names(lambda connection: asks.due(connection, route, now, limit, lost=lost))
+
+    def awaited(self, route: str, provider_id: str) -> MessageName | None:
+        found = self._names(lambda connection: asks.awaited(connection, route, provider_id))
+        return found[0] if found else None
+
+    def taken_over(self, route: str, before: datetime) -> MessageName | None:
+        found = self._names(lambda connection: asks.taken(connection, route, before))
+        return found[0] if found else None
+
+    def owner(self, id: str) -> str | None:
+        row_key = self.lookup.row_key(id)
+        if row_key is None:
+            return None
+        return self._read(lambda connection: asks.owner(connection, row_key))
+
+    def _names(self, look: Callable[[Connection], Sequence[asks.Row]]) -> list[MessageName]:
+        return [
+            MessageName(client_id, self.lookup.public_id(row_key), number)
+            for client_id, row_key, number in self._read(look)
+        ]
 
     # -- counting ---------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from otp.floods import Floods
 from otp.keys import Keyring, TokenBytes
 from otp.proof import Prover
+from otp.receipts import Receipts
 from otp.routes import Routes
 from otp.service import Service
 from otp.settings import Settings
@@ -27,6 +28,7 @@ class World:
     service: Service
     prover: Prover
     routes: Routes
+    receipts: Receipts
     floods: Floods
     clock: Clock
     token_bytes: TokenBytes

@@ -207,6 +207,10 @@ class Jwks(TypedDict):
     """The signing one first; during a rotation the coming or the former one as well."""
 
 
+Echo = dict[str, str]
+"""What a gateway wants to hear back from its webhook; mostly nothing."""
+
+
 class Health(TypedDict):
     status: Literal["ok"]
 

@@ -18,7 +18,7 @@ from otp.network import Network
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
-from otp.web import World, body, floods, health, openapi, problems
+from otp.web import World, body, floods, health, openapi, problems, receipts
 from otp.web.answers import LISTED, Approval, Listing, Resumed
 from otp.web.auth import must_be_secret
 from otp.web.headers import install
@@ -65,6 +65,7 @@ def create_api(world: World) -> Flask:
     app.register_error_handler(Exception, lambda error: _refusal(world, error))
     _add_verifications(app, world)
     _add_proofs(app, world)
+    receipts.add(app, world)
     health.add(app, world)
     openapi.add(app, world)
     return app

@@ -43,6 +43,13 @@ _SECURITY: Final = {
     "read by id. `…_test_…` are for test numbers, and never send.",
 }
 
+_WEBHOOK: Final = "webhook"
+_WEBHOOK_SECURITY: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The secret of the webhook, as it is set for the route; for gateways.",
+}
+
 _HEADERS: Final[Mapping[str, Json]] = {
     "X-Request-Id": {
         "description": "What our log knows this request by.",
@@ -124,7 +131,7 @@ def document(public_url: str, operations: Sequence[Operation] = OPERATIONS) -> J
             },
             "headers": _HEADERS,
             "parameters": _parameters(),
-            "securitySchemes": {_KEY: _SECURITY},
+            "securitySchemes": {_KEY: _SECURITY, _WEBHOOK: _WEBHOOK_SECURITY},
         },
     }
 
@@ -134,12 +141,14 @@ def _operation(row: Operation, schemas: Schemas) -> Json:
         "operationId": row.id,
         "summary": row.summary,
         "description": row.description,
-        "security": [{_KEY: []}] if row.needs_key else [],
+        "security": _security(row),
         "responses": _responses(row, schemas),
     }
     parameters: list[Json] = []
     if row.takes_id:
         parameters.append({"$ref": "#/components/parameters/id"})
+    if row.takes_route:
+        parameters.append({"$ref": "#/components/parameters/route"})
     if row.is_repeatable:
         parameters.append({"$ref": "#/components/parameters/Idempotency-Key"})
     for name, form in row.query.items():
@@ -167,8 +176,22 @@ def _operation(row: Operation, schemas: Schemas) -> Json:
     return made
 
 
+def _security(row: Operation) -> list[Json]:
+    if row.is_webhook:
+        return [{_WEBHOOK: []}]
+    return [{_KEY: []}] if row.needs_key else []
+
+
 def _parameters() -> Json:
     return {
+        "route": {
+            "name": "route",
+            "in": "path",
+            "required": True,
+            "description": "The name of one of the service's routes.",
+            "schema": {"type": "string", "pattern": "^[^/]+$"},
+            "example": "mobtexting",
+        },
         "id": {
             "name": "id",
             "in": "path",

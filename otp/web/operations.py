@@ -60,9 +60,12 @@ class Operation:
     query: Mapping[str, Any] = field(default_factory=dict)
     """Its query parameters, all needed, and their types."""
 
+    is_webhook: bool = False
+    """Whether gateways ask for it, with the secret of a route's webhook."""
+
     @property
     def needs_key(self) -> bool:
-        return "unauthorized" in self.words
+        return "unauthorized" in self.words and not self.is_webhook
 
     @property
     def is_repeatable(self) -> bool:
@@ -73,8 +76,20 @@ class Operation:
     def takes_id(self) -> bool:
         return "{id}" in self.path
 
+    @property
+    def takes_route(self) -> bool:
+        return "{route}" in self.path
+
 
 _ANY_KEY: Final = "A secret or a publishable key may ask for it."
+_WEBHOOK: Final = (
+    "malformed_body",
+    "unauthorized",
+    "not_found",
+    "body_too_large",
+    "internal",
+    "unavailable",
+)
 _SERVERS_ONLY: Final = "Only a secret key may ask for it; a publishable one gets 403 `forbidden`."
 
 OPERATIONS: Final = (
@@ -202,6 +217,28 @@ OPERATIONS: Final = (
             "proof_spent",
             "invalid_proof",
         ),
+    ),
+    Operation(
+        id="takeReceipts",
+        method="post",
+        path="/receipts/{route}",
+        summary="Take delivery receipts",
+        description="For gateways: what became of messages, in the gateway's own form, as JSON or "
+        "a form. Answered 200 for every authentic receipt, whether its message is known or not. "
+        "The challenge of a webhook's set-up is echoed.",
+        answers=(Answer(200, "Taken.", (answers.Echo,)),),
+        words=_WEBHOOK,
+        is_webhook=True,
+    ),
+    Operation(
+        id="setUpReceipts",
+        method="get",
+        path="/receipts/{route}",
+        summary="Set a webhook up",
+        description="For gateways that set a webhook up, or send receipts, by GET.",
+        answers=(Answer(200, "Taken.", (answers.Echo,)),),
+        words=_WEBHOOK,
+        is_webhook=True,
     ),
     Operation(
         id="readKeys",

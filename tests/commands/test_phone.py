@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,17 @@ def test_a_number_shows_what_happened_to_it_newest_first(terminal: Terminal) -> 
     assert "message 1  sent  fake  -" in older
     assert "2026-11-22 08:44:27Z" in said
     assert "0 of 5 attempts" in said
+
+
+def test_it_shows_the_gateways_own_word_and_what_was_settled(terminal: Terminal) -> None:
+    v = started(terminal)
+    heard = replace(v.newest, word="ABSENT-SUB", returned=1)
+    with terminal.parts() as parts:
+        parts.world.store.swap(
+            SIGN_IN, v.id, lambda v: replace(v, challenges=(heard,)), now=terminal.clock()
+        )
+    said = "\n".join(terminal.lines("phone", "show", NUMBER))
+    assert "the gateway says ABSENT-SUB  settled as not sent: 1" in said
 
 
 def test_a_number_is_never_written_out(terminal: Terminal) -> None:

@@ -1,6 +1,7 @@
 """What every provider must do, whatever its gateway says. Its tests subclass these.
 
-`ProviderCases` is for all; `GatewayCases` for those that reach a gateway over HTTP.
+`ProviderCases` is for all; `GatewayCases` for those that reach a gateway over HTTP. Receipts are
+in `receipt_cases`, questions in `question_cases`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import datetime as dt
 import socket
 import ssl
 import traceback
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from otp.errors import ProviderError, Unknown, Unreachable
+from otp.errors import Forged, ProviderError, Unknown, Unreachable
 from otp.phone import Phone
-from otp.providers import Provider, Sms
+from otp.providers import Asked, Balance, Inbound, Provider, Sms
 from otp.providers.transport import MOST_BYTES, Timeouts
 from tests.gateway import Behaviour, Gateway, until
 from tests.providers.sockets import deaf_port, server_tls, within
@@ -25,7 +28,8 @@ TOKEN = "0123456789abcdef-a-secret-token"
 NUMBER = "+919876543210"
 TEXT = "482913 is your Acme code.\n\n@login.acme.example #482913"
 SMS = Sms(Phone.of(NUMBER), TEXT, "ref-0001")
-SECRETS = (TOKEN, NUMBER, NUMBER[1:], "482913", "is your Acme code")
+SIGNING_SECRET = "whsec_c2lnbmluZy1rZXktb2YtdGhlLXByb3ZpZGVyLWNhc2Vz"
+SECRETS = (TOKEN, SIGNING_SECRET[6:], NUMBER, NUMBER[1:], "482913", "is your Acme code")
 SHORT = Timeouts(connect=0.5, read=0.5)
 
 
@@ -60,8 +64,38 @@ class ProviderCases:
         provider.send(SMS)
         assert not any(secret in repr(provider) for secret in SECRETS)
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"x:1","status":"DELIVRD"}'])
+    def test_a_request_that_proves_nothing_is_forged(
+        self, provider: Provider, method: str, body: bytes
+    ) -> None:
+        with pytest.raises(Forged):
+            provider.receive(Inbound(method, {"content-type": "application/json"}, {}, body))
+
+    def test_what_cannot_be_asked_says_so(self, provider: Provider) -> None:
+        if not provider.can_ask:
+            with pytest.raises(Unknown) as lost:
+                provider.ask(Asked(SMS.to, SMS.reference))
+            assert_no_secret(lost.value)
+
+    def test_the_balance_is_told_or_it_is_said_why_not(self, provider: Provider) -> None:
+        try:
+            assert isinstance(provider.balance(), Balance)
+        except (Unreachable, Unknown) as error:
+            assert_no_secret(error)
+
 
 class GatewayCases(ProviderCases):
+    takes: Callable[[Mapping[str, Any]], object] | None = None
+    """What its gateway says to a message it takes, where that is not MOBtexting's answer."""
+
+    text_field = "message"
+
+    @pytest.fixture
+    def gateway(self) -> Iterator[Gateway]:
+        with Gateway(takes=self.takes) as running:
+            yield running
+
     def reach(self, url: str, *, timeouts: Timeouts = SHORT, threads: int = 4) -> Provider:
         """A provider named "main", with `TOKEN`, whose gateway is at *url*."""
         raise NotImplementedError
@@ -259,5 +293,5 @@ class GatewayCases(ProviderCases):
         with ThreadPoolExecutor(8) as pool:
             ids = list(pool.map(shared.send, texts))
         assert len(set(ids)) == 80
-        assert {r.json["message"] for r in gateway.ledger} == {sms.text for sms in texts}
+        assert {r.json[self.text_field] for r in gateway.ledger} == {sms.text for sms in texts}
         assert gateway.connections <= 8

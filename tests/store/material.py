@@ -50,7 +50,9 @@ def added(store: Store, *, now: datetime = NOW, **fields: Any) -> Verification:
     return store.add(new(store, now=now, **fields), now=now)
 
 
-def sent(store: Store, *, now: datetime = NOW, **fields: Any) -> Verification:
+def sent(
+    store: Store, *, now: datetime = NOW, can_ask: bool = False, id: str = "sms-1", **fields: Any
+) -> Verification:
     """One whose only code was handed over, so that it can be approved."""
     v = added(store, now=now, **fields)
     for claim in store.claim(token="sender", now=now, lease=LEASE, limit=1000):
@@ -63,7 +65,10 @@ def sent(store: Store, *, now: datetime = NOW, **fields: Any) -> Verification:
             now=now,
         )
     return store.swap(
-        v.client_id, v.id, lambda v: v.taken(1, "sms-1", claim="sender", now=now), now=now
+        v.client_id,
+        v.id,
+        lambda v: v.taken(1, id, claim="sender", now=now, can_ask=can_ask),
+        now=now,
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from otp.challenge import Delivery
 from otp.errors import Unavailable
 from otp.store import Replay, Store, open_store
 from otp.store.columns import micros
@@ -40,6 +41,7 @@ from tests.store.material import (
     new,
     opened,
     right,
+    sent,
 )
 
 PATIENCE = 30
@@ -215,7 +217,8 @@ def test_a_swap_that_changes_nothing_writes_nothing(store: SqliteStore, path: Pa
 
 def test_the_finished_leave_the_partial_indexes(store: SqliteStore, path: Path) -> None:
     for n in range(200):
-        v = added(store, now=NOW + n * SECOND)
+        v = sent(store, now=NOW + n * SECOND, can_ask=True)
+        store.swap(CLIENT, v.id, lambda v: v.received(1, Delivery.DELIVERED, None, NOW), now=NOW)
         store.swap(CLIENT, v.id, lambda v: v.cancel(NOW), now=NOW)
     store.purge(NOW - timedelta(days=1), NOW, 9)
     with sqlite3.connect(path) as connection:
@@ -225,7 +228,8 @@ def test_the_finished_leave_the_partial_indexes(store: SqliteStore, path: Path) 
     connection.close()
     assert pages["verification"] > 10
     hot = ("verification_pending", "verification_changing", "challenge_queue")
-    assert [pages[name] for name in hot] == [1, 1, 1]
+    asked = ("challenge_asks", "challenge_awaited")
+    assert [pages[name] for name in (*hot, *asked)] == [1] * 5
 
 
 # -- starting -------------------------------------------------------------------------------------

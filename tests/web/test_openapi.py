@@ -10,7 +10,9 @@ import pytest
 import schemathesis.openapi
 from flask import Flask
 
+from otp.challenge import Delivery
 from otp.floods import Limit
+from otp.providers import DeliveryReceipt
 from otp.quotas import Quotas
 from otp.store.flags import PAUSED, blocked_flag
 from otp.web import answers
@@ -19,12 +21,13 @@ from otp.web.kinds import KINDS
 from otp.web.openapi import document
 from otp.web.operations import OPERATIONS, RESERVED
 from tests.web.contract import Caller, Contract
-from tests.world import NUMBER, ServiceWorld, code_in, wrong
+from tests.world import NUMBER, START, WEBHOOK_SECRET, ServiceWorld, code_in, wrong
 
 URL = "http://localhost"
 STARTS, JWKS, DOCUMENT = "/v1/verifications", "/.well-known/jwks.json", "/openapi.json"
 NO_ID = "ver_" + "0" * 32
 REDEEM = "/v1/proofs/redeem"
+RECEIPTS = "/receipts/fake"
 VERBS = ("start", "check", "resend", "cancel", "redeem")
 POSTS = [
     ("POST", STARTS),
@@ -258,6 +261,28 @@ class Story:
             self.ask("POST", REDEEM, key, json=proof)
         self.ask("POST", REDEEM, self.secret, json={"proof": "none"})
 
+    def receipts(self) -> None:
+        self.start(self.secret)
+        self.world.deliver()
+        for method in ("POST", "GET"):
+            self.ask(method, RECEIPTS, WEBHOOK_SECRET, query_string={"challenge": "a"})
+            self.ask(method, RECEIPTS, WEBHOOK_SECRET)
+            self.ask(method, RECEIPTS)
+            self.ask(method, "/receipts/other", WEBHOOK_SECRET)
+            self.ask(method, RECEIPTS, WEBHOOK_SECRET, data=b" " * 5000)
+            self.ask(method, RECEIPTS, headers={"Host": "foreign.example"})
+
+    def reports(self) -> None:
+        """A receipt each, for a door that is to answer it."""
+        for method in ("POST", "GET"):
+            name = self.world.provider.sent[-1].reference
+            self.world.provider.receipts = [
+                DeliveryReceipt(
+                    reference=name, provider_id=None, word="OK", delivery=Delivery.DELIVERED
+                )
+            ]
+            self.ask(method, RECEIPTS, WEBHOOK_SECRET)
+
     def locks(self) -> None:
         path, sent = self.ready("check", self.app)
         phone = self.world.read(path.split("/")[3]).phone
@@ -299,12 +324,15 @@ class Story:
         self.ask("GET", asked[1][0].removesuffix("/check"), self.secret)
         self.ask("GET", f"{STARTS}?reference=r", self.secret)
         self.ask("GET", "/readyz")
+        self.reports()
 
     def no_store(self) -> None:
         self.world.store.close()
         for method, path in [("GET", STARTS), ("GET", f"{STARTS}/{NO_ID}"), *POSTS]:
             self.ask(method, path, self.secret)
         self.ask("GET", "/readyz")
+        self.world.clock.now = START
+        self.reports()
 
 
 def test_every_answer_is_as_documented_and_everything_documented_is_answered(
@@ -319,6 +347,7 @@ def test_every_answer_is_as_documented_and_everything_documented_is_answered(
     story.guesses()
     story.waits()
     story.proofs()
+    story.receipts()
     story.locks()
     story.floods()
     story.pause()
