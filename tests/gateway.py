@@ -143,11 +143,11 @@ class Gateway:
     def reply(self, request: Request) -> Reply:
         content = _json(request.body)
         if request.path == "/ledger":
-            return _said(Behaviour(body=[asdict(received) for received in self.ledger]), None)
+            return self._said(Behaviour(body=[asdict(received) for received in self.ledger]), None)
         if request.path == "/behave":
             told = content if isinstance(content, list) else [content]
             self.answer_with(*(Behaviour(**members) for members in told))
-            return _said(Behaviour(body={}), None)
+            return self._said(Behaviour(body={}), None)
         received = Received(
             at=time.monotonic(),
             method=request.method,
