@@ -62,6 +62,6 @@ def run(folder: Path, *, count: int, say: Callable[[str], None]) -> None:
             found = percentile(measured, percent)
             verdict = "met" if found < bar else "NOT met"
             say(
-                f"{PER_SECOND} starts a second: p{percent} of the way to the gateway {ms(found)} ms;"
+                f"{PER_SECOND} starts a second: p{percent} of the way out {ms(found)} ms;"
                 f" under {ms(bar)}: {verdict}"
             )
