@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import ablation, machine, through_http, writers
+from bench import ablation, machine, pace, through_http, writers
 from bench.load import Wrong
 from bench.without import VARIANTS
 
@@ -44,6 +44,7 @@ def main() -> int:
             common: Any = {"rounds": rounds, "markdown": chosen.markdown, "say": say}
             if chosen.ablate is None:
                 through_http.run(Path(name), pairs=pairs, **common)
+                pace.run(Path(name), count=500 if chosen.quick else 2000, say=say)
                 writers.run(Path(name), count=1000 if chosen.quick else 4000, say=say)
             else:
                 ablation.run(Path(name), chosen.ablate, pairs=pairs // 5, **common)

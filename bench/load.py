@@ -51,6 +51,12 @@ class Loop:
             for key, _ in events:
                 key.data()
 
+    def turn_until(self, at: float) -> None:
+        """Serve whoever has something until `time.perf_counter()` is *at*."""
+        while (left := at - time.perf_counter()) > 0:
+            for key, _ in self._selector.select(left):
+                key.data()
+
     def close(self) -> None:
         self._selector.close()
 
