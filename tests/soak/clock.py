@@ -1,4 +1,7 @@
-"""A clock that can be put forward and back for processes that run: they share an offset in a file."""
+"""A clock that can be put forward and back for processes that run.
+
+They share its offset in a file.
+"""
 
 from __future__ import annotations
 

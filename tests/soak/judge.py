@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from otp.challenge import Challenge, Delivery
-from otp.handover import reference
+from otp.receipts import reference
 from otp.twin.message import Message
 from otp.verification import Verification
 
 
 @dataclass
 class Verdict:
-    """*wrong* holds a sentence for each promise that was broken; *kinds* how often what happened."""
+    """*wrong*: a sentence for each promise that was broken. *kinds*: how often what happened."""
 
     wrong: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -33,9 +33,11 @@ def judge(
     known: set[str] = set()
     for v in kept.values():
         for challenge in v.challenges:
-            name = reference(v.id, challenge.number)
-            known.add(name)
-            _one(verdict, name, challenge, got[name])
+            # One that was settled as not sent, and sent anew, has another name each time.
+            tries = range(challenge.returned + 1)
+            names = [reference(v.id, replace(challenge, returned=again)) for again in tries]
+            known.update(names)
+            _one(verdict, names[0], challenge, sum(got[name] for name in names))
     for name in got.keys() - known:
         verdict.wrong.append(f"{name} was sent, and nobody asked for it")
     return verdict
