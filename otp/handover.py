@@ -27,6 +27,7 @@ from otp.errors import (
 )
 from otp.keys import Keyring
 from otp.message import Template
+from otp.metrics import HANDOVER_DELAY, SENDS, Metrics
 from otp.passcode import RandBelow
 from otp.providers import Provider, Sms
 from otp.rehearsal import Outcome, Rehearsal
@@ -55,6 +56,7 @@ class HandOver:
         keyring: Keyring,
         route: Sequence[Provider],
         routes: Routes,
+        metrics: Metrics,
         template: Template,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
@@ -64,6 +66,7 @@ class HandOver:
         self._rehearsal = Rehearsal(keyring)
         self._route = tuple(route)
         self._routes = routes
+        self._metrics = metrics
         self._template = template
         self._clock = clock
         self._randbelow = randbelow
@@ -78,6 +81,7 @@ class HandOver:
             return
         if claim.challenge.handed_by:
             # Its sender was cut off between commit and answer: the message may be out.
+            self._metrics.count(SENDS, claim.challenge.route or "", "unknown")
             self._lost(claim, "sender_stopped")
             return
         if not claim.verification.phone:
@@ -178,6 +182,9 @@ class HandOver:
         number, token = claim.number, claim.token
         self._settle(claim, lambda v, now: v.taken(number, provider_id, claim=token, now=now))
         _log.info("sent", **_facts(claim), route=provider.name)
+        self._metrics.count(SENDS, provider.name, "sent")
+        took = self._clock() - claim.challenge.queued_at
+        self._metrics.observe(HANDOVER_DELAY, took, provider.name)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
         number, token = claim.number, claim.token
@@ -228,6 +235,7 @@ class HandOver:
 
     def _tell(self, claim: Claim, event: str, provider: Provider, error: ProviderError) -> None:
         # Who refuses the account refuses every message until an operator has acted.
+        self._metrics.count(SENDS, provider.name, event.removeprefix("send_"))
         is_account = isinstance(error, Unreachable) and error.account
         (_log.error if is_account else _log.warning)(
             event, **_facts(claim), route=provider.name, reason=error.reason, detail=error.detail

@@ -50,6 +50,7 @@ def sender_over(
         keyring=parts.keyring,
         route=route,
         routes=Routes(store, [provider.name for provider in route], world.clock),
+        metrics=parts.metrics,
         template=world.settings.template,
         clock=world.clock,
         randbelow=lambda _: next(draws),

@@ -97,7 +97,7 @@ def send(setup: Setup) -> None:
         log.configure(json=not settings.demo, secrets=settings.secrets, stream=sys.stdout)
         log.catch_uncaught()
         client_test_number.tell(parts.world)
-        parts.sender.start()
+        parts.start(sends=True)
         _log.info("sender_started")
         signal.sigwait(ends)
         _log.info("sender_stopping")

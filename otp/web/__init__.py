@@ -8,6 +8,7 @@ from datetime import datetime
 
 from otp.floods import Floods
 from otp.keys import Keyring, TokenBytes
+from otp.metrics import Metrics
 from otp.proof import Prover
 from otp.routes import Routes
 from otp.service import Service
@@ -27,6 +28,7 @@ class World:
     service: Service
     prover: Prover
     routes: Routes
+    metrics: Metrics
     floods: Floods
     clock: Clock
     token_bytes: TokenBytes
