@@ -119,8 +119,9 @@ def assemble(
             for row in settings.routes
         ]
     bell = threading.Event()
-    routes = Routes(store, [provider.name for provider in route], clock)
-    counted = Metrics(store, clock, secrets.token_bytes)
+    names = [provider.name for provider in route]
+    routes = Routes(store, names, clock)
+    counted = Metrics(store=store, routes=names, clock=clock, token_bytes=secrets.token_bytes)
     service = Service(
         store=store,
         keyring=keyring,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -35,8 +35,8 @@ ROUTES: Final[Values] = ("<route>",)
 """The names of the routes in OTP_ROUTE."""
 
 OTHER: Final = "other"
-# A route, an error, a reason: never so many digits that they could be a number's or a code's.
-_WORD: Final = re.compile(r"(?![a-z0-9_]*[0-9]{4})[a-z][a-z0-9_]{0,39}")
+# Never so many digits that they could be a number's, a code's or an id's.
+_WORD: Final = re.compile(r"(?!([a-z_]*[0-9]){4})[a-z][a-z0-9_]{0,39}")
 _LE: Final = "le"
 SUM: Final = "sum"
 """Beside the buckets of a histogram, what all that it saw took, in microseconds."""
@@ -157,12 +157,21 @@ _Key = tuple[Metric, Values, str]
 
 
 class Metrics:
-    """Shared by all threads of a process, which *token_bytes* gives a name of its own."""
+    """Shared by all threads of a process, which *token_bytes* gives a name of its own.
+
+    *routes* are the names of those in OTP_ROUTE.
+    """
 
     def __init__(
-        self, store: Store, clock: Callable[[], datetime], token_bytes: TokenBytes
+        self,
+        *,
+        store: Store,
+        routes: Collection[str],
+        clock: Callable[[], datetime],
+        token_bytes: TokenBytes,
     ) -> None:
         self._store = store
+        self._routes = frozenset(routes)
         self._clock = clock
         self._name = token_bytes(8).hex()
         self._lock = threading.Lock()
@@ -229,9 +238,25 @@ class Metrics:
             if key in self._counts:
                 self._counts[key] += n
                 return
-        key = _checked(key)  # seen for the first time since the last flush
+        key = self._checked(key)  # seen for the first time since the last flush
         with self._lock:
             self._counts[key] = self._counts.get(key, 0) + n
+
+    def _checked(self, key: _Key) -> _Key:
+        metric, values, part = key
+        if len(values) != len(metric.labels):
+            raise ValueError(f"{metric.name} has {len(metric.labels)} labels")
+        kept = []
+        for value, (name, known) in zip(values, metric.labels.items(), strict=True):
+            if known is ROUTES:
+                kept.append(value if value in self._routes else OTHER)
+            elif known is ANY:
+                kept.append(value if not value or _WORD.fullmatch(value) else OTHER)
+            elif value in known:
+                kept.append(value)
+            else:
+                raise ValueError(f"no value of {name} in {metric.name}: {value!r}")
+        return metric, tuple(kept), part
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,21 +287,6 @@ def totals(store: Store, routes: Sequence[str]) -> Iterator[Total]:
 
 def _hour(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H}"
-
-
-def _checked(key: _Key) -> _Key:
-    metric, values, part = key
-    if len(values) != len(metric.labels):
-        raise ValueError(f"{metric.name} has {len(metric.labels)} labels")
-    kept = []
-    for value, (name, known) in zip(values, metric.labels.items(), strict=True):
-        if known not in (ANY, ROUTES):
-            if value not in known:
-                raise ValueError(f"no value of {name} in {metric.name}: {value!r}")
-        elif value and not _WORD.fullmatch(value):
-            value = OTHER
-        kept.append(value)
-    return metric, tuple(kept), part
 
 
 def _row(key: _Key) -> str:

@@ -13,13 +13,14 @@ from itertools import accumulate, groupby
 from typing import Final
 
 from prometheus_client import Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
 )
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from otp import VERSION
@@ -30,6 +31,7 @@ from otp.settings.notation import WINDOWS
 from otp.store.flags import PAUSED, SENDER_SEEN
 from otp.web import World
 
+_OPENMETRICS: Final = "application/openmetrics-text"
 _STATES: Final = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 _NAMES: Final = {window: name for name, window in WINDOWS.items()}
 
@@ -62,13 +64,11 @@ def exposed(world: World, accepts: str) -> tuple[bytes, str]:
 
     Raises `Unavailable`.
     """
-    families = [*_counted(world), *_standing(world)]
-    try:
-        encode, content_type = choose_encoder(accepts)
-        return encode(_Families(families)), content_type
-    except ValueError:  # a version that is none
-        encode, content_type = choose_encoder("")
-        return encode(_Families(families)), content_type
+    families = _Families([*_counted(world), *_standing(world)])
+    # The library's own choice fails over versions that are none, and echoes what it was sent.
+    if any(kind.partition(";")[0].strip() == _OPENMETRICS for kind in accepts.split(",")):
+        return openmetrics.generate_latest(families), openmetrics.CONTENT_TYPE_LATEST
+    return generate_latest(families), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Families(Collector):
@@ -82,8 +82,8 @@ class _Families(Collector):
 
 
 def _counted(world: World) -> Iterator[Metric]:
-    routes = list(world.routes.breakers())
-    for metric, rows in groupby(totals(world.store, routes), key=lambda total: total.metric):
+    found = totals(world.store, world.routes.names)
+    for metric, rows in groupby(found, key=lambda total: total.metric):
         if isinstance(metric, Histogram):
             yield _histogram(metric, rows)
             continue
