@@ -12,6 +12,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,11 +22,14 @@ import dotenv
 from flask import Flask
 from flask.helpers import get_load_dotenv
 
-from otp import asking, commands, demo, log, watch
+from otp import asking, commands, demo, log, metrics, watch
 from otp.asking import Asker
+from otp.chores import Chore, Chores
 from otp.doctor import Doctor, remember_keys
+from otp.errors import Unavailable
 from otp.floods import open_floods
 from otp.keys import Keyring
+from otp.metrics import Metrics
 from otp.phrasebook import Phrasebook
 from otp.proof import Prover
 from otp.providers import Provider
@@ -36,7 +40,7 @@ from otp.providers.transport import session
 from otp.quotas import Quotas
 from otp.receipts import Receipts
 from otp.routes import Routes
-from otp.sender import Chore, Sender
+from otp.sender import Sender
 from otp.service import Service
 from otp.serving import at_end
 from otp.settings import Settings
@@ -49,8 +53,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ROOT = Path(__file__).parent
-_HEALTH = {"healthz", "readyz"}
-_MACHINE_DOORS = {"v1", ".well-known", "receipts", "metrics", "openapi.json"} | _HEALTH
+_FOR_ANY_HOST = {"healthz", "readyz", "metrics"}
+_MACHINE_DOORS = {"v1", ".well-known", "receipts", "openapi.json"} | _FOR_ANY_HOST
 
 
 def now() -> datetime:
@@ -63,13 +67,23 @@ class Parts:
 
     world: World
     sender: Sender
+    counting: Chores
     doctor: Doctor
     askers: Sequence[Asker]
     messages: DemoMessages
 
+    def start(self, *, sends: bool) -> None:
+        """Begin what is done in the background, until `close`; *sends*: the sending as well."""
+        self.counting.start()
+        if sends:
+            self.sender.start()
+
     def close(self) -> None:
-        """Finish the sends under way, then let go of the store."""
+        """Finish the sends under way, hand in what was counted, then let go of the store."""
         self.sender.stop()
+        self.counting.stop()
+        with suppress(Unavailable):
+            self.world.metrics.flush()
         self.world.store.close()
 
 
@@ -110,7 +124,9 @@ def assemble(
         ]
     phrasebook = Phrasebook(store=store, settings=settings, clock=clock)
     bell = threading.Event()
-    routes = Routes(store, [provider.name for provider in route], clock)
+    names = [provider.name for provider in route]
+    routes = Routes(store, names, clock)
+    counted = Metrics(store=store, routes=names, clock=clock, token_bytes=secrets.token_bytes)
     service = Service(
         store=store,
         keyring=keyring,
@@ -120,6 +136,7 @@ def assemble(
         phrasebook=phrasebook,
         wake=bell.set,
         routes=routes,
+        metrics=counted,
     )
     watching = watch.Watch(
         store=store,
@@ -143,6 +160,7 @@ def assemble(
         route=route,
         routes=routes,
         phrasebook=phrasebook,
+        metrics=counted,
         clock=clock,
         randbelow=secrets.randbelow,
         token_bytes=secrets.token_bytes,
@@ -162,6 +180,7 @@ def assemble(
         prover=Prover(keyring, store.lookup, settings.public_url),
         routes=routes,
         receipts=receipts,
+        metrics=counted,
         floods=open_floods(settings, store, clock, alone=alone),
         clock=clock,
         token_bytes=secrets.token_bytes,
@@ -174,7 +193,8 @@ def assemble(
         clock=clock,
         knock=knocker(connections),
     )
-    return Parts(world, sender, doctor, askers, messages)
+    counting = Chores([Chore("metrics", metrics.EVERY, counted.flush)])
+    return Parts(world, sender, counting, doctor, askers, messages)
 
 
 def wsgi_app(parts: Parts) -> Flask:
@@ -191,7 +211,7 @@ def wsgi_app(parts: Parts) -> Flask:
     def dispatch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"].lstrip("/")
         first = path.partition("/")[0]
-        if path in _HEALTH:
+        if path in _FOR_ANY_HOST:
             environ["HTTP_HOST"] = "localhost"  # whatever a prober calls us, it gets its answer
         door = api.wsgi_app if first in _MACHINE_DOORS else to_pages
         return door(environ, start_response)
@@ -204,8 +224,7 @@ def serve(*, alone: bool = False) -> Flask:
     """What a WSGI server calls once in each of its workers; the sender runs until they end."""
     parts = assemble(read_settings(), alone=alone)
     log.catch_uncaught()
-    if parts.world.settings.sender:
-        parts.sender.start()
+    parts.start(sends=parts.world.settings.sender)
     at_end(parts.close)
     return wsgi_app(parts)
 

@@ -26,6 +26,7 @@ from otp.errors import (
     VerificationEnded,
 )
 from otp.keys import Keyring
+from otp.metrics import HANDOVER_DELAY, SENDS, Metrics
 from otp.passcode import RandBelow
 from otp.phrasebook import Phrasebook
 from otp.providers import Provider, Sms
@@ -57,6 +58,7 @@ class HandOver:
         route: Sequence[Provider],
         routes: Routes,
         phrasebook: Phrasebook,
+        metrics: Metrics,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
     ) -> None:
@@ -66,6 +68,7 @@ class HandOver:
         self._route = tuple(route)
         self._routes = routes
         self._phrasebook = phrasebook
+        self._metrics = metrics
         self._clock = clock
         self._randbelow = randbelow
 
@@ -79,6 +82,7 @@ class HandOver:
             return
         if claim.challenge.handed_by:
             # Its sender was cut off between commit and answer: the message may be out.
+            self._metrics.count(SENDS, claim.challenge.route or "", "unknown")
             self._lost(claim, "sender_stopped", self._provider_of(claim))
             return
         if not claim.verification.phone:
@@ -187,6 +191,9 @@ class HandOver:
             ),
         )
         _log.info("sent", **_facts(claim), route=provider.name)
+        self._metrics.count(SENDS, provider.name, "sent")
+        took = self._clock() - claim.challenge.queued_at
+        self._metrics.observe(HANDOVER_DELAY, took, provider.name)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
         number, token = claim.number, claim.token
@@ -245,6 +252,7 @@ class HandOver:
 
     def _tell(self, claim: Claim, event: str, provider: Provider, error: ProviderError) -> None:
         # Who refuses the account refuses every message until an operator has acted.
+        self._metrics.count(SENDS, provider.name, event.removeprefix("send_"))
         is_account = isinstance(error, Unreachable) and error.account
         (_log.error if is_account else _log.warning)(
             event, **_facts(claim), route=provider.name, reason=error.reason, detail=error.detail

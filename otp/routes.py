@@ -26,7 +26,7 @@ class Routes:
 
     def __init__(self, store: Store, names: Sequence[str], clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._names = tuple(names)
+        self.names = tuple(names)
         self._clock = clock
         self._seen: Mapping[str, Breaker] = {}
         self._seen_at: datetime | None = None
@@ -37,7 +37,7 @@ class Routes:
         now = self._clock()
         if self._seen_at is None or abs(now - self._seen_at) >= _FRESH:
             self._seen, self._seen_at = self._store.breakers(), now
-        return {name: self._seen.get(name, CLOSED) for name in self._names}
+        return {name: self._seen.get(name, CLOSED) for name in self.names}
 
     def allowed(self, limit: int) -> int:
         """How many messages may be taken up now, at most *limit*: all, if a route works; one for
@@ -56,7 +56,7 @@ class Routes:
 
         What is started now could not be sent until an operator has acted. Raises `Unavailable`.
         """
-        if not self._names:
+        if not self.names:
             return None
         now = self._clock()
         breakers = self.breakers().values()

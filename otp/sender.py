@@ -9,14 +9,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from otp import log
+from otp.chores import Chore, Chores
 from otp.errors import Unavailable
 from otp.handover import HandOver
 from otp.keys import Keyring, TokenBytes
+from otp.metrics import Metrics
 from otp.passcode import RandBelow
 from otp.phrasebook import Phrasebook
 from otp.providers import Provider
@@ -33,15 +34,6 @@ _AT_ONCE: Final = 32
 _log = log.get("otp.sender")
 
 
-@dataclass(frozen=True, slots=True)
-class Chore:
-    """Something done every so often beside the sending, in a thread of its own."""
-
-    name: str
-    every: timedelta
-    work: Callable[[], object]
-
-
 class Sender:
     """Sends what is queued, over the first of *route* that takes it.
 
@@ -56,6 +48,7 @@ class Sender:
         route: Sequence[Provider],
         routes: Routes,
         phrasebook: Phrasebook,
+        metrics: Metrics,
         clock: Callable[[], datetime],
         randbelow: RandBelow,
         token_bytes: TokenBytes,
@@ -69,6 +62,7 @@ class Sender:
             route=route,
             routes=routes,
             phrasebook=phrasebook,
+            metrics=metrics,
             clock=clock,
             randbelow=randbelow,
         )
@@ -89,27 +83,21 @@ class Sender:
         self._bell = bell
         self._watched = clock(), time.monotonic()
         self._stopping = threading.Event()
-        self._loops = [
-            threading.Thread(target=self._run, name="otp-claim", daemon=True),
-            *(
-                threading.Thread(
-                    target=self._do, args=(chore,), name=f"otp-{chore.name}", daemon=True
-                )
-                for chore in chores
-            ),
-        ]
+        self._loop = threading.Thread(target=self._run, name="otp-claim", daemon=True)
+        self._chores = Chores(chores)
 
     def start(self) -> None:
-        for thread in (*self._hands, *self._loops):
+        for thread in (*self._hands, self._loop):
             thread.start()
+        self._chores.start()
 
     def stop(self) -> None:
         """Claim nothing more, and return when what is under way has been settled."""
         self._stopping.set()
         self._bell.set()
-        for loop in self._loops:
-            if loop.is_alive():
-                loop.join()
+        if self._loop.is_alive():
+            self._loop.join()
+        self._chores.stop()
         for _ in self._hands:
             self._claimed.put(None)
         for hand in self._hands:
@@ -149,15 +137,6 @@ class Sender:
         jump = (now - before).total_seconds() - (steady - steady_before)
         if abs(jump) > _CLOCK_JUMP.total_seconds():
             _log.error("clock_jumped", seconds=round(jump))
-
-    def _do(self, chore: Chore) -> None:
-        while not self._stopping.wait(chore.every.total_seconds()):
-            try:
-                chore.work()
-            except Unavailable as error:
-                _log.warning("store_unavailable", reason=error.reason, chore=chore.name)
-            except Exception:
-                _log.exception("chore_failed", chore=chore.name)
 
     def _dispatch(self) -> bool:
         """Claim for as many threads as are free, and let them send; say if there was work."""

@@ -34,6 +34,7 @@ from otp.errors import (
 )
 from otp.keys import Keyring
 from otp.message import Template
+from otp.metrics import CHECKS, RESENDS, RESUMES, STARTS, Metrics
 from otp.network import Network
 from otp.passcode import RandBelow
 from otp.phone import Phone
@@ -95,6 +96,7 @@ class Service:
         randbelow: RandBelow,
         routes: Routes,
         phrasebook: Phrasebook,
+        metrics: Metrics,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -103,6 +105,7 @@ class Service:
         self._clock = clock
         self._randbelow = randbelow
         self._routes = routes
+        self._metrics = metrics
         self._wake = wake
         self._quotas = Quotas(settings, store.lookup)
         self._budget = BudgetAlarm(store, self._quotas.budget())
@@ -157,12 +160,14 @@ class Service:
             if added.id == verification.id:
                 self._wake()
                 _say("started", added)
+                self._metrics.count(STARTS, _mode(added))
                 self._budget.look(now)
                 return Started(added, resumed=False)
             if replay and (known := self._store.replayed(caller.client_id, replay)):
                 return Started(known.verification.at(now), resumed=known.outcome == "resumed")
             if resumed := self._resume(caller, added, replay, now):
                 _say_test("resumed", resumed.verification)
+                self._metrics.count(RESUMES, _mode(resumed.verification))
                 return resumed
         raise Unavailable("store")
 
@@ -215,8 +220,10 @@ class Service:
             _log.warning("too_many_failures", client=caller.client_id)
             found = self.get(caller.client_id, id)
             _say_test("too_many_failures", found)
+            self._metrics.count(CHECKS, "refused", _mode(found))
             raise refusal(full, found) from None
-        except VerificationEnded:
+        except VerificationEnded as ended:
+            self._metrics.count(CHECKS, "ended", _mode(ended.verification))
             # Once told it is written down: a clock that is set back makes no dead code good again.
             if unwritten:
                 self._store.swap(caller.client_id, id, lambda v: v.at(now), now=now)
@@ -226,8 +233,10 @@ class Service:
         if v.answers_again(now):
             if v.ended_at == now:  # else it is only told again
                 _say("approved", v)
+                self._metrics.count(CHECKS, "approved", _mode(v))
             return v
         _say("wrong_code", v)
+        self._metrics.count(CHECKS, "wrong_code", _mode(v))
         raise WrongCode(v) if v.is_pending else VerificationEnded(v)
 
     def resend(self, caller: Caller, id: str, *, replay: Replay | None = None) -> Verification:
@@ -301,6 +310,7 @@ class Service:
         purged = 0
         while count := self._store.purge(now - self._settings.retention, now, _PURGE_BATCH):
             purged += count
+        self._metrics.fold()
         return ended, purged
 
     def redeem(self, caller: Caller, proof: Statement, *, replay: Replay | None = None) -> None:
@@ -401,6 +411,7 @@ class Service:
         if v.newest.queued_at == now:  # else by a twin of this request
             self._wake()
             _say("resent", v)
+            self._metrics.count(RESENDS, _mode(v))
             self._budget.look(now)
         return v
 
@@ -499,6 +510,10 @@ def _must_leave(refused_for: timedelta | None) -> None:
     """Raises `Unavailable` while every route refuses our account."""
     if refused_for is not None:
         raise Unavailable("route", max(refused_for, timedelta(seconds=1)))
+
+
+def _mode(v: Verification) -> str:
+    return "test" if v.is_test else "live"
 
 
 def _say(event: str, v: Verification) -> None:

@@ -52,6 +52,7 @@ def sender_over(
         route=route,
         routes=Routes(store, [provider.name for provider in route], world.clock),
         phrasebook=Phrasebook(store=world.store, settings=world.settings, clock=world.clock),
+        metrics=parts.metrics,
         clock=world.clock,
         randbelow=lambda _: next(draws),
         token_bytes=parts.token_bytes,

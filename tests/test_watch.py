@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from otp.breaker import FAILURES
+from otp.chores import Chore
 from otp.errors import ProviderError, Unknown, Unreachable
 from otp.phrasebook import Phrasebook
 from otp.providers.notify import poster
 from otp.providers.transport import session
 from otp.quotas import Quotas
 from otp.routes import Routes
-from otp.sender import Chore, Sender
+from otp.sender import Sender
 from otp.watch import Post, Watch
 from tests.gateway import Behaviour, Gateway, until
 from tests.test_sender import sender_over, start
@@ -236,6 +237,7 @@ def test_a_running_sender_does_its_chores_and_one_that_fails_does_not_end_it(
         route=[world.provider],
         routes=parts.routes,
         phrasebook=Phrasebook(store=world.store, settings=world.settings, clock=world.clock),
+        metrics=parts.metrics,
         clock=world.clock,
         randbelow=lambda _: 123456,
         token_bytes=parts.token_bytes,

@@ -100,7 +100,7 @@ def send(setup: Setup) -> None:
         log.catch_uncaught()
         message_check.must_fit(parts.world)
         client_test_number.tell(parts.world)
-        parts.sender.start()
+        parts.start(sends=True)
         _log.info("sender_started")
         signal.sigwait(ends)
         _log.info("sender_stopping")

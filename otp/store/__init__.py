@@ -143,6 +143,10 @@ class Session:
 class Store(Protocol):
     lookup: Lookup
 
+    @property
+    def schema(self) -> int:
+        """The number of the newest migration, which is also the database's."""
+
     def add(
         self,
         verification: Verification,
@@ -226,6 +230,9 @@ class Store(Protocol):
     def owner(self, id: str) -> str | None:
         """Whose verification it is, for those who know only its id; None if there is none."""
 
+    def queue_depth(self) -> int:
+        """How many challenges wait to be handed over, those included that are being."""
+
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
         """Count one against every quota, or raise `QuotaExceeded` and count none.
 
@@ -296,7 +303,13 @@ class Store(Protocol):
     def tally(self, process: str, counts: Iterable[tuple[str, int]]) -> None:
         """Add to this process's own metric rows: a shared row would serialise every change."""
 
-    def tallies(self) -> dict[str, int]: ...
+    def tallies(self) -> dict[str, int]:
+        """The sum over all processes, by the names of the rows."""
+
+    def fold_tallies(self, before: str) -> int:
+        """Add up the rows of all processes whose names sort before *before* into one set of rows,
+        that of no process; say how many rows went. Every sum stays as it is, whoever counts
+        meanwhile and under whatever name."""
 
     def ping(self) -> None:
         """Raises `Unavailable` unless a write would work and the schema is the newest."""

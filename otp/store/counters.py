@@ -6,6 +6,7 @@ the limit and a refused change costs nothing. Nothing here begins or commits.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from otp.store.columns import micros, moment
 from otp.store.rows import Connection
 
 _SLOTS: Final = 60
+_OF_OTHERS: Final = "FROM tally WHERE process > ? AND process < ?"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _order: Final = attrgetter("bucket", "window")
 
@@ -164,6 +166,29 @@ def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]
             " ON CONFLICT (process, name) DO UPDATE SET total = tally.total + excluded.total",
             (process, name, count),
         )
+
+
+_FOLDED: Final = ""
+"""The name of no process: under it is what others counted that are no more."""
+
+
+def is_foldable(connection: Connection, before: str) -> bool:
+    """Whether there are rows of processes whose names sort before *before*."""
+    return bool(connection.execute(f"SELECT 1 {_OF_OTHERS} LIMIT 1", (_FOLDED, before)).fetchall())
+
+
+def fold(connection: Connection, before: str) -> int:
+    """Add up the rows of those processes into one set; how many went."""
+    # What is added is what this very statement took away, and not what was read before it: where
+    # several write at once, somebody may add to a row in between.
+    gone = connection.execute(
+        f"DELETE {_OF_OTHERS} RETURNING name, total", (_FOLDED, before)
+    ).fetchall()
+    sums: Counter[str] = Counter()
+    for name, total in gone:
+        sums[name] += total
+    tally(connection, _FOLDED, sorted(sums.items()))  # sorted: two who fold lock in one order
+    return len(gone)
 
 
 def _give_back(connection: Connection, given: Iterable[Taken]) -> None:

@@ -46,6 +46,11 @@ def oldest(connection: Connection) -> datetime | None:
     return moment(rows[0][0]) if rows[0][0] is not None else None
 
 
+def depth(connection: Connection) -> int:
+    [(count,)] = connection.execute("SELECT count(*) FROM challenge WHERE is_queued").fetchall()
+    return int(count)
+
+
 def next_due(connection: Connection) -> datetime | None:
     """When the next is due, or the next lease runs out. What is held was due when it was taken."""
     rows = connection.execute(

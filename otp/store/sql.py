@@ -49,8 +49,8 @@ _BATCH: Final = 500
 class SqlStore(ABC):
     def __init__(self, keyring: Keyring, lookup: Lookup, schema: int) -> None:
         self.lookup = lookup
+        self.schema = schema
         self._rows = Rows(keyring, lookup)
-        self._schema = schema
 
     @abstractmethod
     def _read(self, work: Callable[[Connection], T]) -> T:
@@ -206,6 +206,9 @@ class SqlStore(ABC):
             for client_id, row_key, number in self._read(look)
         ]
 
+    def queue_depth(self) -> int:
+        return self._read(queue.depth)
+
     # -- counting ---------------------------------------------------------------------------------
 
     def take(self, quotas: Sequence[Quota], now: datetime) -> None:
@@ -224,6 +227,11 @@ class SqlStore(ABC):
     def tallies(self) -> dict[str, int]:
         totals = self._query("SELECT name, sum(total) FROM tally GROUP BY name")
         return {name: int(total) for name, total in totals}
+
+    def fold_tallies(self, before: str) -> int:
+        if not self._read(lambda connection: counters.is_foldable(connection, before)):
+            return 0  # nearly always, and then it costs no commit
+        return self._write(lambda connection: counters.fold(connection, before))
 
     # -- forgetting -------------------------------------------------------------------------------
 
@@ -347,7 +355,7 @@ class SqlStore(ABC):
 
         def work(connection: Connection) -> None:
             found = connection.execute("SELECT max(number) FROM schema_version").fetchall()
-            if found != [(self._schema,)]:
+            if found != [(self.schema,)]:
                 raise Unavailable("store")
             # Something is really written: a full disk begins and ends an empty transaction well.
             connection.execute(_TOUCH)

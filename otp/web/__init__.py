@@ -8,6 +8,7 @@ from datetime import datetime
 
 from otp.floods import Floods
 from otp.keys import Keyring, TokenBytes
+from otp.metrics import Metrics
 from otp.proof import Prover
 from otp.receipts import Receipts
 from otp.routes import Routes
@@ -29,6 +30,7 @@ class World:
     prover: Prover
     routes: Routes
     receipts: Receipts
+    metrics: Metrics
     floods: Floods
     clock: Clock
     token_bytes: TokenBytes

@@ -18,7 +18,7 @@ from otp.network import Network
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
-from otp.web import World, body, floods, health, openapi, problems, receipts
+from otp.web import World, body, counting, floods, health, metrics, openapi, problems, receipts
 from otp.web.answers import LISTED, Approval, Listing, Resumed
 from otp.web.auth import must_be_secret
 from otp.web.headers import install
@@ -67,6 +67,7 @@ def create_api(world: World) -> Flask:
     _add_proofs(app, world)
     receipts.add(app, world)
     health.add(app, world)
+    metrics.add(app, world)
     openapi.add(app, world)
     return app
 
@@ -219,10 +220,13 @@ def _refusal(world: World, error: Exception) -> Response:
     caller: Caller | None = g.get("caller")
     who = {"client": caller.client_id} if caller else {}
     counted = g.get("counted")
-    if counted and counted.wait is not None:
+    flood = counted is not None and counted.wait is not None
+    kind = problems.kind_of(error)
+    counting.refusal(world.metrics, request.path, kind, error, flood=flood)
+    if flood:
         pass  # a flood is not to be one of lines
     elif isinstance(error, OtpError | HTTPException):
-        _log.info("refused", error=problems.kind_of(error).word, **who)
+        _log.info("refused", error=kind.word, **who)
     else:
         _log.exception("internal_error", **who)
     return problems.problem(

@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest
 
 from otp.keys import TokenBytes
 from otp.settings.notation import is_private
-from otp.web import World
+from otp.web import World, counting
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -40,7 +40,7 @@ _LETTERS: Final = bytes(ord("a") + byte % 26 for byte in range(256))
 _REQUEST_ID: Final = "otp.request_id"
 _HSTS: Final = "max-age=63072000; includeSubDomains"
 _STATIC: Final = "/static/"
-_FOR_ANY_HOST: Final = {"/healthz", "/readyz"}
+_FOR_ANY_HOST: Final = {"/healthz", "/readyz", "/metrics"}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
@@ -60,6 +60,7 @@ def install(app: Flask, world: World) -> None:
             status: str, headers: list[tuple[str, str]], error: Any = None, /
         ) -> Callable[[bytes], object]:
             kept = environ["PATH_INFO"].startswith(_STATIC) and status < "4"
+            counting.request(world.metrics, environ["PATH_INFO"], status)
             return start_response(
                 status,
                 [

@@ -34,6 +34,12 @@ today are listed under `x-extensible-enum`), and so may `error`.
 """
 
 _KEY: Final = "key"
+_OPERATOR: Final = "operator"
+_OPERATORS_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The operator's `OTP_METRICS_TOKEN`. No key opens what it opens.",
+}
 _SECURITY: Final = {
     "type": "http",
     "scheme": "bearer",
@@ -131,7 +137,11 @@ def document(public_url: str, operations: Sequence[Operation] = OPERATIONS) -> J
             },
             "headers": _HEADERS,
             "parameters": _parameters(),
-            "securitySchemes": {_KEY: _SECURITY, _WEBHOOK: _WEBHOOK_SECURITY},
+            "securitySchemes": {
+                _KEY: _SECURITY,
+                _WEBHOOK: _WEBHOOK_SECURITY,
+                _OPERATOR: _OPERATORS_TOKEN,
+            },
         },
     }
 
@@ -141,7 +151,7 @@ def _operation(row: Operation, schemas: Schemas) -> Json:
         "operationId": row.id,
         "summary": row.summary,
         "description": row.description,
-        "security": _security(row),
+        "security": [{name: []} for name in _opened_by(row)],
         "responses": _responses(row, schemas),
     }
     parameters: list[Json] = []
@@ -176,10 +186,13 @@ def _operation(row: Operation, schemas: Schemas) -> Json:
     return made
 
 
-def _security(row: Operation) -> list[Json]:
+def _opened_by(row: Operation) -> Sequence[str]:
+    """The one security scheme that it takes, or none."""
+    if row.for_operator:
+        return (_OPERATOR,)
     if row.is_webhook:
-        return [{_WEBHOOK: []}]
-    return [{_KEY: []}] if row.needs_key else []
+        return (_WEBHOOK,)
+    return (_KEY,) if row.needs_key else ()
 
 
 def _parameters() -> Json:
@@ -233,7 +246,7 @@ def _success(row: Operation, answer: Answer, schemas: Schemas) -> Json:
     made = {
         "description": answer.meaning,
         "headers": _headers(named),
-        "content": {"application/json": content},
+        "content": {answer.media_type: content},
     }
     if answer.links:
         made["links"] = {

@@ -40,6 +40,7 @@ class Answer:
     status: int
     meaning: str
     forms: tuple[Any, ...]
+    media_type: str = "application/json"
     links: bool = False
     """Whether the operations on one verification go on from its `id`."""
     location: bool = False
@@ -57,6 +58,8 @@ class Operation:
     answers: tuple[Answer, ...]
     words: tuple[str, ...]
     body: type[Members] | None = None
+    for_operator: bool = False
+    """Whether a token of the operator's opens it, and no key."""
     query: Mapping[str, Any] = field(default_factory=dict)
     """Its query parameters, all needed, and their types."""
 
@@ -65,7 +68,7 @@ class Operation:
 
     @property
     def needs_key(self) -> bool:
-        return "unauthorized" in self.words and not self.is_webhook
+        return "unauthorized" in self.words and not (self.is_webhook or self.for_operator)
 
     @property
     def is_repeatable(self) -> bool:
@@ -280,5 +283,20 @@ OPERATIONS: Final = (
             Answer(503, "It is not; `checks` says what is missing.", (answers.Readiness,)),
         ),
         words=("internal",),
+    ),
+    Operation(
+        id="readMetrics",
+        method="get",
+        path="/metrics",
+        summary="Figures for Prometheus",
+        description="What all processes have counted, and how things stand. Only with the "
+        "operator's `OTP_METRICS_TOKEN` as a bearer token; where none is set, there is nothing "
+        "here. A scraper that accepts OpenMetrics gets that. Answers whatever name it calls the "
+        "host by.",
+        answers=(
+            Answer(200, "The text format.", (str,), "text/plain; version=0.0.4; charset=utf-8"),
+        ),
+        words=("unauthorized", "not_found", "internal", "unavailable"),
+        for_operator=True,
     ),
 )

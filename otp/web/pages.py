@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
 from otp import errors, log
-from otp.web import World, body, floods, rendering, sign_in, visits
+from otp.web import World, body, counting, floods, rendering, sign_in, visits
 from otp.web.headers import install
 from otp.web.kinds import KINDS, Kind
 from otp.web.problems import headers, kind_of, retry_in
@@ -58,7 +58,7 @@ def create_pages(world: World, *, messages: Callable[[], Sequence[Message]] | No
     visits.guard(app, world, visit)
     sign_in.add(app, world, visit)
     _add_plain_pages(app, world, messages)
-    _add_problem_pages(app)
+    _add_problem_pages(app, world)
     return app
 
 
@@ -85,7 +85,7 @@ def _add_plain_pages(
         return page("demo_phone.html", messages=shown)
 
 
-def _add_problem_pages(app: Flask) -> None:
+def _add_problem_pages(app: Flask, world: World) -> None:
     @app.errorhandler(errors.NotFound)
     def forgotten(_: errors.NotFound) -> Response:
         """The verification of this session was erased meanwhile."""
@@ -94,6 +94,9 @@ def _add_problem_pages(app: Flask) -> None:
     @app.errorhandler(Exception)
     def refuse(error: Exception) -> Response:
         kind = _kind(error)
+        # Of the limits that the pages do not tell beside a field, only that of requests is one.
+        flood = isinstance(error, errors.QuotaExceeded)
+        counting.refusal(world.metrics, request.path, kind, error, flood=flood)
         if not isinstance(error, errors.OtpError | HTTPException):
             _log.exception("internal_error")
         elif not isinstance(error, errors.QuotaExceeded):  # a flood is not to be one of lines

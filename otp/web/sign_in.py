@@ -9,8 +9,9 @@ from flask import Flask, Response, request
 from otp.client import SIGN_IN
 from otp.errors import InvalidInput, Unavailable, VerificationEnded, Wait, WrongCode
 from otp.verification import Verification
-from otp.web import World
+from otp.web import World, counting
 from otp.web.countries import served
+from otp.web.problems import kind_of
 from otp.web.rendering import page, page_again, see_other
 from otp.web.resource import resource, seconds, timestamp
 from otp.web.visits import Visits
@@ -21,9 +22,14 @@ def add(app: Flask, world: World, visits: Visits) -> None:
     countries = served(world.settings.countries)
     regions = {country.region for country in countries}
 
+    def count(error: Exception | None) -> None:
+        if error is not None:
+            counting.refusal(world.metrics, request.path, kind_of(error), error)
+
     def phone_page(
         *, error: Exception | None = None, typed: str = "", region: str = ""
     ) -> Response:
+        count(error)
         return page_again(
             "phone.html",
             error,
@@ -34,6 +40,7 @@ def add(app: Flask, world: World, visits: Visits) -> None:
         )
 
     def code_page(v: Verification, *, error: Exception | None = None) -> Response:
+        count(error)
         number_waits_until = v.newest.queued_at + service.first_wait
         return page_again(
             "code.html",

@@ -7,6 +7,7 @@ process must find it by its name; it answers with a word that can travel.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,6 +135,15 @@ def claim_a_few(store: Store, token: str) -> str:
     """The ids of what it was given, separated by spaces."""
     claims = store.claim(token=token, now=NOW, lease=LEASE, limit=3)
     return " ".join(claim.verification.id for claim in claims)
+
+
+def count_and_fold(store: Store, name: str) -> str:
+    """Counts ten times under a name of its own, and adds up everybody's rows each time."""
+    mine = f"{os.getpid()} {threading.get_ident()}"
+    for _ in range(10):
+        store.tally(mine, [(name, 1)])
+        store.fold_tallies("~")
+    return "counted"
 
 
 def redeem(store: Store, id: str) -> str:

@@ -166,3 +166,12 @@ def test_no_failure_of_a_crowd_is_lost_and_one_opens_the_breaker(store: Store, u
     crowd.failed_once_too_few(store, "main")
     crowd.processes(url, crowd.fail_a_route, ["main"])
     assert (store.breakers()["main"].failures, store.breakers()["main"].trips) == (FAILURES, 1)
+
+
+def test_nothing_is_lost_of_what_processes_count_while_all_of_them_fold(
+    store: Store, url: str
+) -> None:
+    [words] = crowd.processes(url, crowd.count_and_fold, ["starts"])
+    assert Counter(words) == {"counted": 40}
+    assert store.tallies() == {"starts": 400}
+    assert store.fold_tallies("~") == 0

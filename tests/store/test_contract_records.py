@@ -175,6 +175,35 @@ def test_tallies_are_the_sum_over_all_processes(store: Store) -> None:
     assert store.tallies() == {"starts": 10, "checks": 1}
 
 
+def test_folding_the_tallies_of_older_processes_changes_no_sum(store: Store) -> None:
+    for process in ("08 one", "09 two", "10 three"):
+        store.tally(process, [("starts", 2), ("checks", 1)])
+    store.tally("08 one", [("sends", 7)])
+    before = store.tallies()
+    assert store.fold_tallies("08") == 0
+    assert store.fold_tallies("10") == 5
+    assert store.fold_tallies("10") == 0, "they are nobody's rows now, and are left alone"
+    assert store.tallies() == before == {"starts": 6, "checks": 3, "sends": 7}
+    store.tally("08 one", [("starts", 1)])  # it was not dead after all
+    assert (store.fold_tallies("10"), store.fold_tallies("11")) == (1, 2)
+    assert store.tallies() == {**before, "starts": 7}
+
+
+def test_the_queue_is_as_deep_as_messages_wait_in_it(store: Store) -> None:
+    assert store.queue_depth() == 0
+    first = added(store)
+    added(store, now=NOW + SECOND)
+    assert store.queue_depth() == 2
+    store.claim(token="sender", now=NOW, lease=SECOND, limit=1)
+    assert store.queue_depth() == 2, "one that is being handed over is not out yet"
+    store.swap(CLIENT, first.id, lambda v: v.cancel(NOW), now=NOW)
+    assert store.queue_depth() == 1
+
+
+def test_a_store_knows_the_number_of_its_schema(store: Store) -> None:
+    assert store.schema >= 5
+
+
 def test_a_store_that_works_answers_a_ping(store: Store) -> None:
     store.ping()
 
@@ -188,6 +217,9 @@ def test_a_closed_store_is_unavailable(store: Store) -> None:
         lambda: store.swap(CLIENT, v.id, lambda v: v.cancel(NOW), now=NOW),
         lambda: store.take([Quota("client", "acme", 1, SECOND)], NOW),
         store.next_due,
+        store.queue_depth,
+        store.tallies,
+        lambda: store.fold_tallies("9"),
         store.ping,
     ):
         with pytest.raises(Unavailable):

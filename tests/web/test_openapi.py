@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +24,14 @@ from otp.web.kinds import KINDS
 from otp.web.openapi import document
 from otp.web.operations import OPERATIONS, RESERVED
 from tests.web.contract import Caller, Contract
-from tests.world import NUMBER, START, WEBHOOK_SECRET, ServiceWorld, code_in, wrong
+from tests.world import NUMBER, WEBHOOK_SECRET, ServiceWorld, code_in, wrong
 
 URL = "http://localhost"
 STARTS, JWKS, DOCUMENT = "/v1/verifications", "/.well-known/jwks.json", "/openapi.json"
 NO_ID = "ver_" + "0" * 32
 REDEEM = "/v1/proofs/redeem"
 RECEIPTS = "/receipts/fake"
+METRICS_TOKEN = "metrics-token-for-tests"
 VERBS = ("start", "check", "resend", "cancel", "redeem")
 POSTS = [
     ("POST", STARTS),
@@ -44,6 +48,14 @@ NOT_PROVOKED = {
 }
 
 Json = dict[str, Any]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[ServiceWorld]:
+    """One whose metrics may be read."""
+    made = ServiceWorld(tmp_path, OTP_METRICS_TOKEN=METRICS_TOKEN)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -314,24 +326,37 @@ class Story:
         self.ask("GET", "/readyz")
         self.world.store.put_flag(PAUSED, None)
 
+    def metrics(self) -> None:
+        """With the token and without it; and at a service that has none."""
+        self.ask("GET", "/metrics", METRICS_TOKEN)
+        for key in ("", self.secret):
+            self.ask("GET", "/metrics", key)
+        parts = self.world.parts.world
+        bare = replace(parts, settings=replace(parts.settings, metrics_token=None))
+        asked, self.caller.client = self.caller.client, create_api(bare).test_client()
+        self.ask("GET", "/metrics", METRICS_TOKEN)
+        self.caller.client = asked
+
     def fault(self) -> None:
         """A bug of ours: the clock has stopped telling the time."""
         asked = [self.ready(verb, self.secret) for verb in VERBS]
         self.start(self.secret)  # its message is queued, and readiness asks since when
-        self.world.clock.now = None  # type: ignore[assignment]
+        now, self.world.clock.now = self.world.clock.now, None  # type: ignore[assignment]
         for path, sent in asked:
             self.ask("POST", path, self.secret, json=sent)
         self.ask("GET", asked[1][0].removesuffix("/check"), self.secret)
         self.ask("GET", f"{STARTS}?reference=r", self.secret)
         self.ask("GET", "/readyz")
+        self.ask("GET", "/metrics", METRICS_TOKEN)
         self.reports()
+        self.world.clock.now = now
 
     def no_store(self) -> None:
         self.world.store.close()
         for method, path in [("GET", STARTS), ("GET", f"{STARTS}/{NO_ID}"), *POSTS]:
             self.ask(method, path, self.secret)
         self.ask("GET", "/readyz")
-        self.world.clock.now = START
+        self.ask("GET", "/metrics", METRICS_TOKEN)
         self.reports()
 
 
@@ -351,6 +376,7 @@ def test_every_answer_is_as_documented_and_everything_documented_is_answered(
     story.locks()
     story.floods()
     story.pause()
+    story.metrics()
     story.fault()
     story.no_store()
     documented = {
