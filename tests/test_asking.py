@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from otp.receipts import reference
 from otp.service import Caller
 from otp.verification import Status
 from tests.test_sender import sender_over
-from tests.world import NUMBER, FakeProvider, ServiceWorld
+from tests.world import NUMBER, FakeProvider, ServiceWorld, secret_key
 
 ME = Caller(client_id="sign-in", credential="me")
 CUT = Unknown("no_answer")
@@ -396,3 +397,24 @@ def test_what_was_canceled_is_still_asked_about(world: ServiceWorld) -> None:
     world.clock.turn(seconds=20)
     assert ask(world, None) == 1
     assert message(world, id).asks == 1
+
+
+def test_a_message_whose_number_cannot_be_read_any_more_leaves_the_list(tmp_path: Path) -> None:
+    def opened(keys: str) -> ServiceWorld:
+        provider = FakeProvider(can_ask=True)
+        return ServiceWorld(tmp_path, provider=provider, OTP_SECRET_KEYS=keys)
+
+    old, new = secret_key("k1", 1), secret_key("k2", 2)
+    world = opened(old)
+    id = start(world)
+    world.close()
+    opened(f"{new},{old}").close()
+    world = opened(new)
+    try:
+        world.clock.turn(seconds=20)
+        assert message(world, id).ask_at == world.clock()
+        assert ask(world) == 0
+        assert message(world, id).ask_at is None
+        assert world.provider.asked == []
+    finally:
+        world.close()
