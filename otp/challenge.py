@@ -54,8 +54,8 @@ NOT_SENT_ANSWERS: Final = 3
 """A gateway must say so often that it knows no such message, the last time so long after the answer
 to the hand-over was lost, before it is believed."""
 
-_ASK_AGAIN: Final = timedelta(seconds=30)
-"""After a question about a lost answer was not answered either."""
+_FARTHEST_IN_VAIN: Final = 3
+"""So far along its waits questions about a lost answer lead that are not answered either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,10 @@ class Challenge:
     *source* is the keyed name under which the network was counted that asked for it.
 
     *word* is the last that the gateway said of the message, in its own words. The gateway is asked
-    at *ask_at*, unless a receipt comes before; *asks* and *misses* count the questions since the
-    delivery last moved, and those of them to which it said that it knows no such message. So often
-    as *returned* says, it was settled that the message had not been sent, and it was queued anew.
+    at *ask_at*, unless a receipt comes before. Since the delivery last moved, *asks* says how far
+    along its waits that is, and *misses* how often the gateway said that it knows no such message.
+    So often as *returned* says, it was settled that the message had not been sent, and it was
+    queued anew.
     """
 
     number: int
@@ -148,9 +149,10 @@ class Challenge:
 
     def not_answered(self, now: datetime) -> Challenge:
         """Asked about in vain. That is no answer, so a lost one is asked about no less for it."""
-        if self.ask_at is not None and self.is_lost:
-            return replace(self, ask_at=now + _ASK_AGAIN)
-        return self.asked(now)
+        after = self.asked(now)
+        if self.ask_at is None or not self.is_lost or self.asks < _FARTHEST_IN_VAIN:
+            return after
+        return replace(self, ask_at=now + ASKS[self.delivery][self.asks])
 
     @property
     def is_missing(self) -> bool:

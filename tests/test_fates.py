@@ -103,15 +103,21 @@ def test_one_at_a_time_may_ask_and_a_dead_ones_question_comes_again() -> None:
     assert v.asking(1, until=now + 2 * LEASE, now=now + LEASE).newest.ask_at == now + 2 * LEASE
 
 
-def test_a_question_in_vain_uses_up_none_of_those_about_a_lost_answer() -> None:
-    v = lost()
-    for _ in range(12):
+def test_questions_in_vain_use_up_none_of_those_that_settle_a_lost_answer() -> None:
+    v, seen = lost(), []
+    for _ in range(8):
         now = v.newest.ask_at
         assert now is not None
+        seen.append((now - NOW).total_seconds())
         v = v.asking(1, until=now + LEASE, now=now).not_answered(1, now)
-    assert (v.newest.asks, v.newest.is_lost) == (0, True)
-    over = v.at(NOW + second(601)).not_answered(1, NOW + second(601))
-    assert over.newest.asks == 1
+    assert seen == [2, 5, 15, 30, 45, 60, 75, 90]
+    v = asked_out(v)
+    assert v.newest.is_queued
+    ended = lost().at(NOW + second(601))
+    for _ in range(8):
+        assert ended.newest.ask_at is not None
+        ended = ended.not_answered(1, NOW + second(601))
+    assert ended.newest.ask_at is None
 
 
 # -- what it hears --------------------------------------------------------------------------------
