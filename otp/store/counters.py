@@ -22,6 +22,9 @@ _SLOTS: Final = 60
 _MICROSECOND: Final = timedelta(microseconds=1)
 _order: Final = attrgetter("bucket", "window")
 
+_LAST: Final = 0, 0
+"""Span and slot of the row that holds the last send under a bucket, as its `taken`."""
+
 _Wanted = Sequence[tuple[Quota, int]]
 """Quotas, and how much is wanted of each."""
 
@@ -68,10 +71,8 @@ def pay(connection: Connection, price: Price, seen: Seen, now: datetime) -> None
     if price.gap:
         _must_be_over(price.gap, seen.last_at, now)
     _require(connection, seen.wanted, seen.sums, now)
-    if price.gap:
-        _begin(connection, price.gap, now)
-    if seen.wanted:
-        _count(connection, seen.wanted, now)
+    if seen.wanted or price.gap:
+        _count(connection, seen.wanted, price.gap, now)
     if price.give_back:
         _give_back(connection, price.give_back)
 
@@ -111,14 +112,17 @@ def _require(connection: Connection, wanted: _Wanted, sums: Sequence[int], now: 
         raise max(full, key=lambda refusal: refusal.retry_in)
 
 
-def _count(connection: Connection, wanted: _Wanted, now: datetime) -> None:
+def _count(connection: Connection, wanted: _Wanted, gap: Gap | None, now: datetime) -> None:
+    """Count what is *wanted*, and remember *now* as the last send under the gap's bucket."""
     at = micros(now)
     values: list[str | int] = []
     for quota, count in wanted:
         span, width = _measure(quota.window)
         slot = at // width
         values += (quota.bucket, span, slot, count, (slot + 1) * width + span)
-    connection.execute(_counted(len(wanted)), values)
+    if gap:
+        values += (gap.bucket, *_LAST, at, at + gap.wait // _MICROSECOND)
+    connection.execute(_counted(len(values) // 5), values)
 
 
 def _until_room(connection: Connection, quota: Quota, count: int, now: datetime) -> timedelta:
@@ -156,6 +160,26 @@ def used(connection: Connection, quota: Quota, now: datetime) -> Used:
     return Used(int(taken), frees_in)
 
 
+def forget_over(connection: Connection, keys: Sequence[Sequence[str | int]], now: datetime) -> None:
+    """Delete what is over among the rows from the first to the last of *keys*."""
+    connection.execute(
+        "DELETE FROM quota WHERE (bucket, span, slot) BETWEEN (?, ?, ?) AND (?, ?, ?)"
+        " AND expires_at <= ?",
+        (*keys[0], *keys[-1], micros(now)),
+    )
+
+
+def over(
+    connection: Connection, after: Sequence[str | int], now: datetime, limit: int
+) -> list[Sequence[str | int]]:
+    """The first *limit* rows behind *after* that are over, by their keys. Reads them through."""
+    return connection.execute(
+        "SELECT bucket, span, slot FROM quota WHERE (bucket, span, slot) > (?, ?, ?)"
+        " AND expires_at <= ? ORDER BY bucket, span, slot LIMIT ?",
+        (*after, micros(now), limit),
+    ).fetchall()
+
+
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:
     """Add to the metric rows of *process*."""
     for name, count in counts:
@@ -167,6 +191,7 @@ def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]
 
 
 def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
+    # A statement each: one for all of them joins, which takes longer.
     for taken in sorted(given, key=lambda taken: _order(taken.quota)):
         quota = taken.quota
         span, width = _measure(quota.window)
@@ -190,16 +215,6 @@ def _must_be_over(gap: Gap, last_at: int | None, now: datetime) -> None:
             raise TooSoon(min(gap.wait - since, gap.wait))
 
 
-def _begin(connection: Connection, gap: Gap, now: datetime) -> None:
-    """Remember *now* as the last send under the bucket."""
-    connection.execute(
-        "INSERT INTO gap (bucket, last_at, expires_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (bucket) DO UPDATE"
-        " SET last_at = excluded.last_at, expires_at = excluded.expires_at",
-        (gap.bucket, micros(now), micros(now + gap.wait)),
-    )
-
-
 @lru_cache
 def _look(flags: int, quotas: int, gap: bool) -> str:
     """One row: whether each flag is set, the sum of each quota over its slots, the last send."""
@@ -208,16 +223,17 @@ def _look(flags: int, quotas: int, gap: bool) -> str:
         "(SELECT coalesce(sum(taken), 0) FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ?)"
     )
-    last = "(SELECT last_at FROM gap WHERE bucket = ?)"
+    last = "(SELECT taken FROM quota WHERE bucket = ? AND span = 0 AND slot = 0)"
     return "SELECT " + ", ".join([flag] * flags + [taken] * quotas + [last] * gap)
 
 
 @lru_cache
-def _counted(count: int) -> str:
-    rows = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+def _counted(rows: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
     return (
-        f"INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES {rows}"  # noqa: S608
-        " ON CONFLICT (bucket, span, slot) DO UPDATE SET taken = quota.taken + excluded.taken"
+        f"INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES {values}"  # noqa: S608
+        " ON CONFLICT (bucket, span, slot) DO UPDATE SET expires_at = excluded.expires_at, taken ="
+        " CASE excluded.span WHEN 0 THEN excluded.taken ELSE quota.taken + excluded.taken END"
     )
 
 
