@@ -46,4 +46,4 @@ def seconds(span: timedelta) -> int:
 @lru_cache(maxsize=256)
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
-    return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{at.isoformat(timespec='seconds')[:19]}Z"
