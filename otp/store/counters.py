@@ -46,8 +46,9 @@ def look(connection: Connection, price: Price, now: datetime) -> Seen:
     wanted = [(quota, 1) for quota in price.room]
     wanted += _wanted(price.take)
     values: list[str | int] = [*price.unless]
+    at = micros(now)
     for quota, _ in wanted:
-        values += _around(quota, now)
+        values += _around(quota, at)
     if price.gap:
         values.append(price.gap.bucket)
     if not values:
@@ -130,7 +131,7 @@ def _until_room(connection: Connection, quota: Quota, count: int, now: datetime)
     rows = connection.execute(
         "SELECT slot, taken FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? ORDER BY slot",
-        _around(quota, now),
+        _around(quota, micros(now)),
     ).fetchall()
     excess = sum(taken for _, taken in rows) + count - quota.limit
     for slot, taken in rows:
@@ -154,7 +155,7 @@ def used(connection: Connection, quota: Quota, now: datetime) -> Used:
     [(taken, oldest)] = connection.execute(
         "SELECT coalesce(sum(taken), 0), min(slot) FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? AND taken > 0",
-        _around(quota, now),
+        _around(quota, micros(now)),
     ).fetchall()
     frees_in = moment(_leaves(quota, oldest)) - now if taken else timedelta()
     return Used(int(taken), frees_in)
@@ -237,13 +238,12 @@ def _counted(rows: int) -> str:
     )
 
 
-def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
-    """The bucket, and the slots that count at *now*.
+def _around(quota: Quota, at: int) -> tuple[str, int, int, int]:
+    """The bucket, and the slots that count at this microsecond.
 
     Those up to one window ahead do as well: they were counted by a clock that has since stepped
     back, or runs ahead of ours, and are not given away.
     """
-    at = micros(now)
     span, width = _measure(quota.window)
     return quota.bucket, span, (at - span) // width, (at + span) // width
 
