@@ -7,6 +7,7 @@ puts nothing together until it must, so that `flask init` works before there are
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import secrets
 import sys
@@ -226,7 +227,11 @@ def serve(*, alone: bool = False) -> Flask:
     log.catch_uncaught()
     parts.start(sends=parts.world.settings.sender)
     at_end(parts.close)
-    return wsgi_app(parts)
+    served = wsgi_app(parts)
+    # What is there by now stays: the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
+    return served
 
 
 def serve_alone() -> Flask:

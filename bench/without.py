@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Flask, Request
+from flask import Flask
 
 import app
 from otp import passcode, proof
@@ -28,7 +28,7 @@ from otp.phone import Phone
 from otp.service import Service
 from otp.store import counters, group_commit, sqlite
 from otp.store.sql import SqlStore
-from otp.web import api, auth, body, headers
+from otp.web import api, auth, body, floods, headers
 
 VARIABLE: Final = "BENCH_WITHOUT"
 CODE: Final = "000000"
@@ -95,13 +95,13 @@ def _key_look_up() -> None:
     known: dict[str, Any] = {}
     real = auth.authenticated
 
-    def authenticated(request: Request, store: Any) -> Any:
-        text = request.headers.get("Authorization", "")
+    def authenticated(asked: Any, store: Any, network: Any) -> Any:
+        text = asked.header("AUTHORIZATION")
         if text not in known:
-            known[text] = real(request, store)
+            known[text] = real(asked, store, network)
         return known[text]
 
-    _put(api, "authenticated", authenticated)
+    _put(floods, "authenticated", authenticated)
 
 
 def _flags() -> None:
@@ -117,7 +117,7 @@ def _resume_look_up() -> None:
 
 
 def _strict_body() -> None:
-    def members(request: Request, raw: bytes, model: Any, *, optional: bool = False) -> Any:
+    def members(_: Any, raw: bytes, model: Any, *, optional: bool = False) -> Any:
         return model.model_construct(**json.loads(raw or b"{}"))
 
     _put(body, "members", members)

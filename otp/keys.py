@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -29,11 +29,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from otp.phone import Phone
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
 KEY_BYTES: Final = 32
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _PUBLIC_ID: Final = re.compile(r"ver_([0-9a-f]{32})")
 _BLOCK_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
+_HASHED_BYTES: Final = 64
 
 TokenBytes = Callable[[int], bytes]
 """Draws that many random bytes; `secrets.token_bytes`, handed in by app.py."""
@@ -122,7 +126,7 @@ class Keyring:
         """*plain* under AES-256-GCM, bound to *context*: moved elsewhere it does not open."""
         key_id = self.newest.id.encode()
         nonce = self._token_bytes(_NONCE_BYTES)
-        box = AESGCM(self.newest.derive(purpose)).encrypt(nonce, plain, context)
+        box = _box(self.newest.derive(purpose)).encrypt(nonce, plain, context)
         return bytes([len(key_id)]) + key_id + nonce + box
 
     def unseal(self, purpose: str, sealed: bytes, context: bytes) -> bytes:
@@ -133,7 +137,7 @@ class Keyring:
         for key in self.keys:
             if key.id == key_id:
                 try:
-                    return AESGCM(key.derive(purpose)).decrypt(nonce, box, context)
+                    return _box(key.derive(purpose)).decrypt(nonce, box, context)
                 except (InvalidTag, ValueError):  # tampered with or moved; or cut short
                     break
         raise Unsealable(f"sealed under key {key_id!r}")
@@ -181,7 +185,26 @@ class Lookup:
 
 def _mac(key: bytes, *parts: str) -> bytes:
     # Each part goes in with its length: ("a", "bc") and ("ab", "c") must not meet.
-    message = b"".join(
-        len(encoded).to_bytes(4, "big") + encoded for encoded in (part.encode() for part in parts)
+    inner, outer = _states(key)
+    first, second = inner.copy(), outer.copy()
+    for part in parts:
+        encoded = part.encode()
+        first.update(len(encoded).to_bytes(4, "big") + encoded)
+    second.update(first.digest())
+    return second.digest()
+
+
+# There are as many keys as secret keys and purposes; what is made of them would be made anew for
+# every name and every seal. For a short message that takes longer than the message itself.
+_box = cache(AESGCM)
+
+
+@cache
+def _states(key: bytes) -> tuple[_Hash, _Hash]:
+    """HMAC-SHA-256 (RFC 2104) before its message: the inner and the outer hash."""
+    assert len(key) <= _HASHED_BYTES
+    padded = key.ljust(_HASHED_BYTES, b"\0")
+    return (
+        hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)),
+        hashlib.sha256(bytes(byte ^ 0x5C for byte in padded)),
     )
-    return hmac.digest(key, message, hashlib.sha256)

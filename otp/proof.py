@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from joserfc.jws import JWSRegistry
 
 from otp.client import plain_id
 from otp.errors import InvalidProof
@@ -30,6 +30,7 @@ from otp.verification import Verification
 
 _TYPE: Final = "phone-proof+jwt"
 _ALGORITHM: Final = "ES256"
+_ES256: Final = ec.ECDSA(hashes.SHA256())
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 # FIPS 186-5, appendix A.2.1: the order of P-256.
@@ -75,8 +76,9 @@ class Prover:
         assert v.ended_at is not None
         claims = _JSON.encode(self._claims(v, v.ended_at)).encode()
         signed = f"{self._header}.{_base64(claims)}"
-        # The compact form of RFC 7515, section 7.1: the library looks each header over anew.
-        signature = _base64(self._sign(signed.encode(), self._keys[0]))
+        # The compact form of RFC 7515, section 7.1: the library looks each header and the key over
+        # anew, which takes as long as the signature.
+        signature = _base64(_sign(signed.encode(), self._private))
         return Proof(f"{signed}.{signature}", v.proof_expires_at)
 
     def read(self, token: str) -> Statement:
@@ -133,14 +135,14 @@ class Prover:
         return [_signing_key(key) for key in self._keyring.keys]
 
     @cached_property
+    def _private(self) -> ec.EllipticCurvePrivateKey:
+        """The key that signs."""
+        return _private(self._keyring.newest)
+
+    @cached_property
     def _header(self) -> str:
         """That of the key which signs, encoded."""
         return next(iter(self._by_header))
-
-    @cached_property
-    def _sign(self) -> Callable[[bytes, ECKey], bytes]:
-        found: Callable[[bytes, ECKey], bytes] = JWSRegistry.algorithms[_ALGORITHM].sign
-        return found
 
     @cached_property
     def _by_header(self) -> dict[str, ECKey]:
@@ -157,11 +159,21 @@ def _header(key: ECKey) -> dict[str, Any]:
     return {"alg": _ALGORITHM, "typ": _TYPE, "kid": key.kid}
 
 
+def _sign(data: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """ES256 of RFC 7518, section 3.4: both numbers of the signature, 32 bytes each."""
+    return b"".join(
+        number.to_bytes(32, "big") for number in decode_dss_signature(key.sign(data, _ES256))
+    )
+
+
 def _signing_key(key: SecretKey) -> ECKey:
+    made = ECKey.import_key(_private(key), {"use": "sig", "alg": _ALGORITHM})
+    made.ensure_kid()
+    return made
+
+
+def _private(key: SecretKey) -> ec.EllipticCurvePrivateKey:
     # 384 bits reduced by a 256-bit order: no bias worth a name (FIPS 186-5, A.2.1).
     seed = key.derive("proof, first part") + key.derive("proof, second part")[:16]
     scalar = int.from_bytes(seed, "big") % (_ORDER - 1) + 1
-    private = ec.derive_private_key(scalar, ec.SECP256R1())
-    made = ECKey.import_key(private, {"use": "sig", "alg": "ES256"})
-    made.ensure_kid()
-    return made
+    return ec.derive_private_key(scalar, ec.SECP256R1())

@@ -56,7 +56,7 @@ class Quotas:
     def of_send(self, v: Verification, *, source: str | None, parts: int) -> Price:
         """What one more message of *v*, of so many SMS *parts*, costs, asked for by *source*."""
         number = self._number(v)
-        gap = Gap(bucket=f"phone:{number}", wait=self.first_wait)
+        gap = Gap(bucket=f"{number}:last", wait=self.first_wait)
         room, total = self._wrong(number), self._total(number)
         if v.is_test:
             take = (*self._unapproved(v, None), *total)

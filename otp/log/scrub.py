@@ -36,10 +36,9 @@ _INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-_ANY_DIGIT: Final = re.compile(r"\d")
-_SHORTEST_CODE: Final = 6
 _MASKED: Final = re.compile(r"\+[0-9]{1,3}•+[0-9]{2,4}")
-_MARKS: Final = ("bearer", "access_token", "otp_", "ver_", "eyj")
+# As many digits as a code has, anywhere, or a word that goes before a credential.
+_SUSPECT: Final = re.compile(r"\d(?:\D*\d){5}|bearer|access_token|otp_|ver_|eyj", re.IGNORECASE)
 
 _CREDENTIAL: Final = re.compile(
     r"(?P<kind>\bbearer(?:\s|\+|%20)+)[^\s\"',;]+"
@@ -76,6 +75,7 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
+        self._shortest = min(map(len, forms), default=0)
         self._secrets = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         # Most of what is logged is words that come again and again.
         self._short = lru_cache(maxsize=1024)(self._clean)
@@ -98,7 +98,7 @@ class Scrubber:
 
     def _clean(self, text: str) -> str:
         if _is_plain(text):
-            return self._secrets.sub(_HIDDEN, text)
+            return text if len(text) < self._shortest else self._secrets.sub(_HIDDEN, text)
         return self._searched(text)
 
     def _searched(self, text: str) -> str:
@@ -156,12 +156,10 @@ def _is_plain(text: str) -> bool:
     Short, printable, with too few digits for a code and none of the words that go before a
     credential: so are nearly all values, and searching them costs as much as all else of a line.
     """
-    low = text.lower()
     return (
         len(text) <= _SHORT
         and text.isprintable()
-        and (len(_ANY_DIGIT.findall(text)) < _SHORTEST_CODE or _MASKED.fullmatch(text) is not None)
-        and not any(mark in low for mark in _MARKS)
+        and (_SUSPECT.search(text) is None or _MASKED.fullmatch(text) is not None)
     )
 
 

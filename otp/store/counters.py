@@ -24,6 +24,9 @@ _OF_OTHERS: Final = "FROM tally WHERE process > ? AND process < ?"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _order: Final = attrgetter("bucket", "window")
 
+_LAST: Final = 0, 0
+"""Span and slot of the row that holds the last send under a bucket, as its `taken`."""
+
 _Wanted = Sequence[tuple[Quota, int]]
 """Quotas, and how much is wanted of each."""
 
@@ -45,8 +48,9 @@ def look(connection: Connection, price: Price, now: datetime) -> Seen:
     wanted = [(quota, 1) for quota in price.room]
     wanted += _wanted(price.take)
     values: list[str | int] = [*price.unless]
+    at = micros(now)
     for quota, _ in wanted:
-        values += _around(quota, now)
+        values += _around(quota, at)
     if price.gap:
         values.append(price.gap.bucket)
     if not values:
@@ -70,10 +74,8 @@ def pay(connection: Connection, price: Price, seen: Seen, now: datetime) -> None
     if price.gap:
         _must_be_over(price.gap, seen.last_at, now)
     _require(connection, seen.wanted, seen.sums, now)
-    if price.gap:
-        _begin(connection, price.gap, now)
-    if seen.wanted:
-        _count(connection, seen.wanted, now)
+    if seen.wanted or price.gap:
+        _count(connection, seen.wanted, price.gap, now)
     if price.give_back:
         _give_back(connection, price.give_back)
 
@@ -113,14 +115,17 @@ def _require(connection: Connection, wanted: _Wanted, sums: Sequence[int], now: 
         raise max(full, key=lambda refusal: refusal.retry_in)
 
 
-def _count(connection: Connection, wanted: _Wanted, now: datetime) -> None:
+def _count(connection: Connection, wanted: _Wanted, gap: Gap | None, now: datetime) -> None:
+    """Count what is *wanted*, and remember *now* as the last send under the gap's bucket."""
     at = micros(now)
     values: list[str | int] = []
     for quota, count in wanted:
         span, width = _measure(quota.window)
         slot = at // width
         values += (quota.bucket, span, slot, count, (slot + 1) * width + span)
-    connection.execute(_counted(len(wanted)), values)
+    if gap:
+        values += (gap.bucket, *_LAST, at, at + gap.wait // _MICROSECOND)
+    connection.execute(_counted(len(values) // 5), values)
 
 
 def _until_room(connection: Connection, quota: Quota, count: int, now: datetime) -> timedelta:
@@ -128,7 +133,7 @@ def _until_room(connection: Connection, quota: Quota, count: int, now: datetime)
     rows = connection.execute(
         "SELECT slot, taken FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? ORDER BY slot",
-        _around(quota, now),
+        _around(quota, micros(now)),
     ).fetchall()
     excess = sum(taken for _, taken in rows) + count - quota.limit
     for slot, taken in rows:
@@ -152,10 +157,30 @@ def used(connection: Connection, quota: Quota, now: datetime) -> Used:
     [(taken, oldest)] = connection.execute(
         "SELECT coalesce(sum(taken), 0), min(slot) FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ? AND taken > 0",
-        _around(quota, now),
+        _around(quota, micros(now)),
     ).fetchall()
     frees_in = moment(_leaves(quota, oldest)) - now if taken else timedelta()
     return Used(int(taken), frees_in)
+
+
+def forget_over(connection: Connection, keys: Sequence[Sequence[str | int]], now: datetime) -> None:
+    """Delete what is over among the rows from the first to the last of *keys*."""
+    connection.execute(
+        "DELETE FROM quota WHERE (bucket, span, slot) BETWEEN (?, ?, ?) AND (?, ?, ?)"
+        " AND expires_at <= ?",
+        (*keys[0], *keys[-1], micros(now)),
+    )
+
+
+def over(
+    connection: Connection, after: Sequence[str | int], now: datetime, limit: int
+) -> list[Sequence[str | int]]:
+    """The first *limit* rows behind *after* that are over, by their keys. Reads them through."""
+    return connection.execute(
+        "SELECT bucket, span, slot FROM quota WHERE (bucket, span, slot) > (?, ?, ?)"
+        " AND expires_at <= ? ORDER BY bucket, span, slot LIMIT ?",
+        (*after, micros(now), limit),
+    ).fetchall()
 
 
 def tally(connection: Connection, process: str, counts: Iterable[tuple[str, int]]) -> None:
@@ -192,6 +217,7 @@ def fold(connection: Connection, before: str) -> int:
 
 
 def _give_back(connection: Connection, given: Iterable[Taken]) -> None:
+    # A statement each: one for all of them joins, which takes longer.
     for taken in sorted(given, key=lambda taken: _order(taken.quota)):
         quota = taken.quota
         span, width = _measure(quota.window)
@@ -215,16 +241,6 @@ def _must_be_over(gap: Gap, last_at: int | None, now: datetime) -> None:
             raise TooSoon(min(gap.wait - since, gap.wait))
 
 
-def _begin(connection: Connection, gap: Gap, now: datetime) -> None:
-    """Remember *now* as the last send under the bucket."""
-    connection.execute(
-        "INSERT INTO gap (bucket, last_at, expires_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (bucket) DO UPDATE"
-        " SET last_at = excluded.last_at, expires_at = excluded.expires_at",
-        (gap.bucket, micros(now), micros(now + gap.wait)),
-    )
-
-
 @lru_cache
 def _look(flags: int, quotas: int, gap: bool) -> str:
     """One row: whether each flag is set, the sum of each quota over its slots, the last send."""
@@ -233,26 +249,26 @@ def _look(flags: int, quotas: int, gap: bool) -> str:
         "(SELECT coalesce(sum(taken), 0) FROM quota"
         " WHERE bucket = ? AND span = ? AND slot BETWEEN ? AND ?)"
     )
-    last = "(SELECT last_at FROM gap WHERE bucket = ?)"
+    last = "(SELECT taken FROM quota WHERE bucket = ? AND span = 0 AND slot = 0)"
     return "SELECT " + ", ".join([flag] * flags + [taken] * quotas + [last] * gap)
 
 
 @lru_cache
-def _counted(count: int) -> str:
-    rows = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+def _counted(rows: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
     return (
-        f"INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES {rows}"  # noqa: S608
-        " ON CONFLICT (bucket, span, slot) DO UPDATE SET taken = quota.taken + excluded.taken"
+        f"INSERT INTO quota (bucket, span, slot, taken, expires_at) VALUES {values}"  # noqa: S608
+        " ON CONFLICT (bucket, span, slot) DO UPDATE SET expires_at = excluded.expires_at, taken ="
+        " CASE excluded.span WHEN 0 THEN excluded.taken ELSE quota.taken + excluded.taken END"
     )
 
 
-def _around(quota: Quota, now: datetime) -> tuple[str, int, int, int]:
-    """The bucket, and the slots that count at *now*.
+def _around(quota: Quota, at: int) -> tuple[str, int, int, int]:
+    """The bucket, and the slots that count at this microsecond.
 
     Those up to one window ahead do as well: they were counted by a clock that has since stepped
     back, or runs ahead of ours, and are not given away.
     """
-    at = micros(now)
     span, width = _measure(quota.window)
     return quota.bucket, span, (at - span) // width, (at + span) // width
 

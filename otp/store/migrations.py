@@ -24,7 +24,7 @@ def migrate(database: Database) -> int:
             f"the database has schema {current}, but this version of the service knows only"
             f" {newest}: run the version that brought it there, or a newer one"
         )
-    for number in range(current + 1, newest + 1):
+    for number in sorted(number for number in files if number > current):
         with database.atomic():
             database.executescript(files[number].read_text(encoding="utf-8"))
             applied = {"number": number, "name": files[number].stem}

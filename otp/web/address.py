@@ -14,13 +14,14 @@ from typing import Final
 from flask import Request
 
 from otp.network import UNKNOWN, Network
+from otp.web.asked import Asked
 
 _LONGEST: Final = 80
 """No address with port and zone is longer."""
 _WITH_PORT: Final = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
-def network_of(request: Request, trusted_proxies: int) -> Network:
+def network_of(request: Request | Asked, trusted_proxies: int) -> Network:
     """The network of the person who sent *request*; `UNKNOWN` where the peer has no address.
 
     Where the proxies did not say what they must, it is the peer's, the nearest proxy's: all such

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Request
-
 from otp.client import Mode, PresentedKey, Rights
 from otp.errors import Forbidden, Unauthorized
 from otp.network import Network
 from otp.service import Caller
 from otp.store import Store
+from otp.web.asked import Asked
 
 
-def authenticated(request: Request, store: Store, network: Network) -> Caller:
+def authenticated(asked: Asked, store: Store, network: Network) -> Caller:
     """The caller behind `Authorization: Bearer <key>`, who asks from *network*.
 
     A back end is not where the person is, whose network it may name itself.
 
     Raises `Unauthorized`, the same for a missing, malformed, unknown, wrong and revoked key.
     """
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, text = asked.header("AUTHORIZATION").partition(" ")
     presented = PresentedKey.parse(text.strip()) if scheme.lower() == "bearer" else None
     if presented is None:
         raise Unauthorized

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final, TypeVar
 
-from flask import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import (
@@ -16,6 +15,7 @@ from werkzeug.exceptions import (
 )
 
 from otp.errors import InvalidInput, Issue
+from otp.web.asked import Asked
 from otp.web.problems import MalformedBody
 
 LIMIT: Final = 4096  # bytes
@@ -35,15 +35,14 @@ _CODES: Final = {
 Model = TypeVar("Model", bound="Members")
 
 
-def text_without(mark: str) -> Callable[[object], str]:
-    """A validator: takes only strings, and none with *mark* in it."""
-
-    def validate(value: object) -> str:
-        if not isinstance(value, str) or mark in value:
-            raise PydanticCustomError("ip_any_address", "not an address")
-        return value
-
-    return validate
+def address(value: object) -> IPv4Address | IPv6Address:
+    """A validator: an IP address without a zone. The one of pydantic takes numbers, and longer."""
+    try:
+        if isinstance(value, str) and "%" not in value:
+            return ip_address(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("ip_any_address", "not an address")
 
 
 class Members(BaseModel):
@@ -54,17 +53,18 @@ class Members(BaseModel):
     )
 
 
-def read(request: Request) -> bytes:
+def read(asked: Asked) -> bytes:
     """The body as it came. Raises 413 for one over the limit, chunked ones as well."""
-    length = request.environ.get("CONTENT_LENGTH", "")
+    length = asked.environ.get("CONTENT_LENGTH", "")
     if length.isascii() and length.isdecimal() and len(length) <= _DIGITS:
         if int(length) > LIMIT:
             raise RequestEntityTooLarge
         # No more than was announced: what comes behind it belongs to nobody.
-        body: bytes = request.environ["wsgi.input"].read(int(length))
+        body: bytes = asked.environ["wsgi.input"].read(int(length))
         if len(body) < int(length):
             raise ClientDisconnected
         return body
+    request = asked.request
     if request.content_length is not None and request.content_length > LIMIT:
         raise RequestEntityTooLarge
     # One byte more than allowed: some servers cut a chunked body at a limit without a word.
@@ -74,13 +74,13 @@ def read(request: Request) -> bytes:
     return body
 
 
-def members(request: Request, body: bytes, model: type[Model], *, optional: bool = False) -> Model:
+def members(asked: Asked, body: bytes, model: type[Model], *, optional: bool = False) -> Model:
     """The body as *model*; an *optional* one may be missing altogether.
 
     Raises `MalformedBody`, `InvalidInput`, 415. None of them repeats what was sent.
     """
     if body or not optional:
-        _must_be_json(request)
+        _must_be_json(asked)
         values = _object(body)
     else:
         values = {}
@@ -91,19 +91,20 @@ def members(request: Request, body: bytes, model: type[Model], *, optional: bool
         raise InvalidInput(*(_issue(e["type"], e["loc"]) for e in found)) from None
 
 
-def parameter(request: Request, name: str) -> str:
+def parameter(asked: Asked, name: str) -> str:
     """A parameter of the query, or nothing. Raises `MalformedBody` for one that is no text."""
     try:
-        return request.args.get(name, "")
+        return asked.request.args.get(name, "")
     except UnicodeDecodeError:
         raise MalformedBody from None
 
 
-def _must_be_json(request: Request) -> None:
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+def _must_be_json(asked: Asked) -> None:
+    if asked.header("CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType
-    if request.environ.get("CONTENT_TYPE") == "application/json":
+    if asked.environ.get("CONTENT_TYPE") == "application/json":
         return  # what nearly everybody sends, and werkzeug takes long to read
+    request = asked.request
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaType

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Final, NoReturn
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from limits.errors import StorageError
 
@@ -21,6 +21,7 @@ from otp.service import Caller
 from otp.settings import Rate
 from otp.web import World
 from otp.web.address import network_of
+from otp.web.asked import Asked
 from otp.web.auth import authenticated
 from otp.web.resource import seconds
 
@@ -29,33 +30,36 @@ _TO_BE_WAITED_FOR: Final = {429, 503}
 _UNITS: Final = {60: "minute", 3600: "hour", 86400: "day"}
 
 
-def guard_api(app: Flask, world: World) -> None:
-    """Know the caller of each request under /v1 as `g.caller`, and count it.
+class Guard:
+    """Knows the caller of each request under /v1, and counts it.
 
     Of an answer that has to be waited for, the fields speak only if it was this limit that refused:
     with a number's wait beside them, they would tell what others did with that number.
     """
-    names = {limit: _names(world.floods.rates[limit]) for limit in Limit}
-    policies = {limit: _policies(names[limit]) for limit in Limit}
 
-    @app.before_request
-    def count() -> None:
-        if not request.path.startswith(_COUNTED):
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._names = {limit: _names(world.floods.rates[limit]) for limit in Limit}
+        self._policies = {limit: _policies(self._names[limit]) for limit in Limit}
+
+    def count(self, asked: Asked) -> None:
+        """Raises `QuotaExceeded` for one too many, `Unavailable` where it cannot be counted."""
+        if not asked.path.startswith(_COUNTED):
             return
-        network = network_of(request, world.settings.trusted_proxies)
-        g.caller = caller = _caller(world, network)
-        whom = _whom(world, caller, network)
-        g.counted = counted = world.floods.count(*whom)
+        network = network_of(asked, self._world.settings.trusted_proxies)
+        asked.caller = _caller(self._world, asked, network)
+        whom = _whom(self._world, asked.caller, network)
+        asked.counted = counted = self._world.floods.count(*whom)
         if counted.wait is not None:
             raise QuotaExceeded(counted.limit, counted.wait)
 
-    @app.after_request
-    def tell(response: Response) -> Response:
-        counted: Counted | None = g.get("counted")
-        if counted and (counted.wait or response.status_code not in _TO_BE_WAITED_FOR):
-            response.headers.add("RateLimit-Policy", policies[counted.limit])
-            response.headers.add("RateLimit", _standing(counted, names[counted.limit]))
-        return response
+    def fields(self, asked: Asked, status: int) -> list[tuple[str, str]]:
+        """The header fields that an answer of this *status* carries."""
+        counted = asked.counted
+        if counted is None or (counted.wait is None and status in _TO_BE_WAITED_FOR):
+            return []
+        standing = _standing(counted, self._names[counted.limit])
+        return [("RateLimit-Policy", self._policies[counted.limit]), ("RateLimit", standing)]
 
 
 def guard_pages(app: Flask, world: World) -> None:
@@ -92,9 +96,9 @@ def guard_pages(app: Flask, world: World) -> None:
         return answer
 
 
-def _caller(world: World, network: Network) -> Caller | None:
+def _caller(world: World, asked: Asked, network: Network) -> Caller | None:
     try:
-        return authenticated(request, world.store, network)
+        return authenticated(asked, world.store, network)
     except Unauthorized:
         return None
 

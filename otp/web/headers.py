@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import structlog
 from flask import Flask, g, request
 from werkzeug.exceptions import BadRequest
 
+from otp import log
 from otp.keys import TokenBytes
 from otp.settings.notation import is_private
 from otp.web import World, counting
+from otp.web.asked import REQUEST_ID
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -37,15 +39,18 @@ _SECURITY: Final = {
     "payment=(), usb=()",
 }
 _LETTERS: Final = bytes(ord("a") + byte % 26 for byte in range(256))
-_REQUEST_ID: Final = "otp.request_id"
 _HSTS: Final = "max-age=63072000; includeSubDomains"
 _STATIC: Final = "/static/"
 _FOR_ANY_HOST: Final = {"/healthz", "/readyz", "/metrics"}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
-def install(app: Flask, world: World) -> None:
-    """Give every request of *app* an id, refuse foreign hosts, and complete every answer."""
+def install(app: Flask, world: World) -> Callable[[WSGIEnvironment, str], None]:
+    """Give every request of *app* an id, refuse foreign hosts, and complete every answer.
+
+    What looks at each request before anything else, by its environ and its path, is returned for
+    who does not go through Flask's hooks. It raises `BadRequest`.
+    """
     is_ours = _trusted_hosts(world)
     inner = app.wsgi_app
     usual = [*_SECURITY.items()]
@@ -54,7 +59,7 @@ def install(app: Flask, world: World) -> None:
 
     # Around the application and not in it: a response object checks each header anew.
     def complete(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = environ[_REQUEST_ID] = new_request_id(world.token_bytes)
+        request_id = environ[REQUEST_ID] = new_request_id(world.token_bytes)
 
         def started(
             status: str, headers: list[tuple[str, str]], error: Any = None, /
@@ -72,17 +77,21 @@ def install(app: Flask, world: World) -> None:
                 error,
             )
 
-        return inner(environ, started)
+        with log.bound(request_id=request_id):
+            return inner(environ, started)
 
     app.wsgi_app = complete  # type: ignore[method-assign]
 
-    @app.before_request
-    def begin() -> None:
-        g.request_id = request.environ[_REQUEST_ID]
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        if request.path not in _FOR_ANY_HOST and not is_ours(request.environ.get("HTTP_HOST", "")):
+    def begin(environ: WSGIEnvironment, path: str) -> None:
+        if path not in _FOR_ANY_HOST and not is_ours(environ.get("HTTP_HOST", "")):
             raise BadRequest
+
+    @app.before_request
+    def begin_in_flask() -> None:
+        g.request_id = request.environ[REQUEST_ID]  # a page shows it
+        begin(request.environ, request.path)
+
+    return begin
 
 
 def new_request_id(token_bytes: TokenBytes) -> str:
@@ -94,6 +103,8 @@ def _trusted_hosts(world: World) -> Callable[[str], bool]:
     settings = world.settings
     public = urlsplit(settings.public_url).hostname
 
+    # Nearly all requests name the same host.
+    @lru_cache(maxsize=64)
     def is_ours(header: str) -> bool:
         found = _HOST.fullmatch(header.lower())
         if not found:

@@ -6,9 +6,10 @@ The same definitions read a request (`otp.web.body`) and describe it (`otp.web.o
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, IPvAnyAddress, StringConstraints, WithJsonSchema
+from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from otp.web import body
 
@@ -22,9 +23,8 @@ IDEMPOTENCY_KEY: Final = re.compile(r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-\[\]-~
 """A quoted string of RFC 8941, or the bare word that most people send."""
 
 Address = Annotated[
-    IPvAnyAddress,
-    # The type alone would take numbers: true is 0.0.0.1.
-    BeforeValidator(body.text_without("%")),
+    IPv4Address | IPv6Address,
+    PlainValidator(body.address),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
 ]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_REFERENCE)]

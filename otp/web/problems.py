@@ -10,7 +10,6 @@ import json
 from datetime import datetime
 from typing import Final
 
-from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from otp.errors import (
@@ -33,6 +32,7 @@ from otp.errors import (
     WrongCode,
 )
 from otp.web.answers import Extensions, Problem
+from otp.web.asked import Answered
 from otp.web.kinds import KINDS, Kind
 from otp.web.resource import resource, seconds, timestamp
 
@@ -105,17 +105,14 @@ def headers(error: Exception) -> dict[str, str]:
 
 def problem(
     error: Exception, *, public_url: str, request_id: str, now: datetime, tell_reason: bool
-) -> Response:
+) -> Answered:
     """The problem as `application/problem+json`. *tell_reason*: the caller holds a secret key."""
     said = members(
         error, public_url=public_url, request_id=request_id, now=now, tell_reason=tell_reason
     )
-    return Response(
-        json.dumps(said),
-        status=kind_of(error).status,
-        headers=headers(error),
-        content_type=CONTENT_TYPE,
-    )
+    out = Answered.of(json.dumps(said).encode(), kind_of(error).status, CONTENT_TYPE)
+    out.headers += headers(error).items()
+    return out
 
 
 def members(

@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, request
 from otp.errors import Forged, Unauthorized
 from otp.providers import Inbound
 from otp.web import World, body
+from otp.web.asked import Asked
 
 
 def add(app: Flask, world: World) -> None:
@@ -29,9 +30,10 @@ def add(app: Flask, world: World) -> None:
 
 
 def _inbound(request: Request) -> Inbound:
+    asked = Asked(request.environ, request.path)
     return Inbound(
         method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
-        query={name: body.parameter(request, name) for name in request.args},
-        body=body.read(request),
+        query={name: body.parameter(asked, name) for name in request.args},
+        body=body.read(asked),
     )

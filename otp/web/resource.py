@@ -12,8 +12,8 @@ from otp.web.answers import Resource
 
 def resource(v: Verification, now: datetime) -> Resource:
     """The public resource of *v* as it stands at *now*. Holds no full number, and no code."""
-    newest = v.newest
-    resend_at = v.resend_at if v.is_pending else None
+    newest, is_pending, expires_at = v.newest, v.is_pending, v.expires_at
+    resend_at = v.resend_at if is_pending else None
     return {
         "id": v.id,
         "status": v.status,
@@ -26,9 +26,9 @@ def resource(v: Verification, now: datetime) -> Resource:
         "attempts_left": v.attempts_left,
         "sends_left": v.sends_left,
         "resend_in": seconds(resend_at - now) if resend_at else None,
-        "expires_in": seconds(v.expires_at - now) if v.is_pending else None,
+        "expires_in": seconds(expires_at - now) if is_pending else None,
         "created_at": timestamp(v.created_at),
-        "expires_at": timestamp(v.expires_at),
+        "expires_at": timestamp(expires_at),
         "ended_at": timestamp(v.ended_at) if v.ended_at else None,
         "delivery": {
             "status": newest.delivery.value,
@@ -46,4 +46,4 @@ def seconds(span: timedelta) -> int:
 @lru_cache(maxsize=256)
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
-    return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{at.isoformat(timespec='seconds')[:19]}Z"

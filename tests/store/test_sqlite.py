@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,8 +21,8 @@ from typing import Any
 import pytest
 
 from otp.challenge import Delivery
-from otp.errors import Unavailable
-from otp.store import Replay, Store, open_store
+from otp.errors import TooSoon, Unavailable
+from otp.store import Gap, Price, Quota, Replay, Store, open_store
 from otp.store.columns import micros
 from otp.store.migrations import _SCHEMA as SCHEMA
 from otp.store.sqlite import SqliteStore
@@ -309,6 +310,44 @@ def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_i
     assert [client.id for client in store.clients()] == ["sign-in"]
     store.ping()
     store.close()
+
+
+def test_a_wait_goes_on_where_gaps_become_rows_of_counts(path: Path) -> None:
+    path.parent.mkdir()
+    kept = sqlite3.connect(path)
+    for file in sorted(SCHEMA.glob("*.sql")):
+        if file.name < "0008":
+            kept.executescript(file.read_text())
+    kept.executescript(
+        "CREATE TABLE schema_version (number INTEGER PRIMARY KEY, name TEXT);"
+        "INSERT INTO schema_version VALUES (7, 'the one before');"
+        f"INSERT INTO gap VALUES ('phone:abc', {micros(NOW)}, {micros(NOW + 30 * SECOND)});"
+    )
+    kept.close()
+    store = SqliteStore(str(path), keyring(), secrets.token_bytes)
+    price = Price(gap=Gap("abc:last", 30 * SECOND))
+    with pytest.raises(TooSoon) as early:
+        store.add(new(store), now=NOW + 10 * SECOND, price=price)
+    assert early.value.retry_in == 20 * SECOND
+    store.add(new(store), now=NOW + 30 * SECOND, price=price)
+    store.close()
+
+
+def test_a_purge_reads_through_all_counts_and_keeps_those_that_matter(
+    store: SqliteStore, path: Path
+) -> None:
+    short, long = timedelta(minutes=1), timedelta(days=1)
+    for first in range(0, 1200, 100):
+        quotas = [
+            Quota("client", f"{n:04}", 9, long if n % 3 == 0 else short)
+            for n in range(first, first + 100)
+        ]
+        store.take(quotas, NOW)
+    for _ in range(2):
+        store.purge(NOW, NOW + 2 * short, 9)
+        with closing(sqlite3.connect(path)) as connection:
+            left = connection.execute("SELECT bucket FROM quota ORDER BY bucket").fetchall()
+        assert left == [(f"{n:04}",) for n in range(0, 1200, 3)]
 
 
 def test_a_schema_newer_than_the_code_is_refused_and_left_alone(path: Path) -> None:
