@@ -19,12 +19,13 @@ from otp.providers import Provider
 from otp.routes import Routes
 from otp.settings import Settings
 from otp.store import Store
-from otp.store.flags import PAUSED, SENDER_SEEN, key_seen_flag
+from otp.store.flags import PAUSED, PROXY_SEEN, SENDER_SEEN, key_seen_flag
 from otp.watch import LONGEST_QUEUED
 
 _SKEW: Final = timedelta(seconds=5)
 _BAD_SKEW: Final = timedelta(seconds=30)
 _SENDER_LATE: Final = timedelta(minutes=1)
+_PROXY_RECENT: Final = timedelta(days=1)
 _OLD_KEY: Final = timedelta(days=365)
 _OLD_NUMBERS: Final = timedelta(days=180)
 
@@ -98,7 +99,15 @@ class Doctor:
             )
         for warning in self.settings.warnings:
             yield _warning("settings", warning, "See docs/settings.md.")
-        if self.settings.secure and not self.settings.trusted_proxies:
+        seen = self.store.flag(PROXY_SEEN)
+        if seen and self.clock() - datetime.fromisoformat(seen) < _PROXY_RECENT:
+            yield _error(
+                "proxies",
+                "Requests are forwarded by a machine of this network, but no proxy is trusted.",
+                "Set OTP_TRUSTED_PROXIES to how many proxies are in front, or every person counts "
+                "as one address.",
+            )
+        elif self.settings.secure and not self.settings.trusted_proxies:
             yield _warning(
                 "proxies",
                 "The public URL is https, but no proxy is trusted.",

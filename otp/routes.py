@@ -16,6 +16,10 @@ from otp.breaker import CLOSED, Breaker, State
 from otp.errors import Unavailable
 from otp.store import Store
 
+_REFUSED_FOR_LONG: Final = 3
+"""So often in a row our account was refused before starts are: once may be a slip of the gateway's,
+and what is accepted meanwhile waits."""
+
 _FRESH: Final = timedelta(milliseconds=200)
 
 _log = log.get("otp.routes")
@@ -52,7 +56,8 @@ class Routes:
         return min(tries, limit)
 
     def refused_for(self) -> timedelta | None:
-        """For how long no message can leave, since every route refuses our account; None: one may.
+        """For how long no message can leave, since every route goes on refusing our account; None:
+        one may.
 
         What is started now could not be sent until an operator has acted. Raises `Unavailable`.
         """
@@ -60,7 +65,10 @@ class Routes:
             return None
         now = self._clock()
         breakers = self.breakers().values()
-        if not all(b.refused and b.state(now) is State.OPEN for b in breakers):
+        if not all(
+            b.refused and b.trips >= _REFUSED_FOR_LONG and b.state(now) is State.OPEN
+            for b in breakers
+        ):
             return None
         return min(b.free_at(now) for b in breakers) - now
 

@@ -13,7 +13,7 @@ from otp import phone
 from otp.doctor import Doctor, Level
 from otp.errors import ProviderError, Unknown, Unreachable
 from otp.providers import Balance
-from otp.store.flags import PAUSED, SENDER_SEEN
+from otp.store.flags import PAUSED, PROXY_SEEN, SENDER_SEEN
 from tests.test_sender import start
 from tests.world import FakeProvider, ServiceWorld, secret_key
 
@@ -186,3 +186,25 @@ def test_a_store_that_cannot_be_written_is_a_finding_and_no_crash(ill: ServiceWo
 def test_the_day_of_the_number_metadata_is_that_of_the_locked_release() -> None:
     locked = (Path(__file__).parent.parent / "requirements.txt").read_text()
     assert f"phonenumberslite=={phone.NUMBERS} " in locked
+
+
+@pytest.mark.parametrize("path", ["/v1/verifications", "/sign-in"])
+def test_a_proxy_that_nobody_trusts_is_noticed_by_either_door(ill: ServiceWorld, path: str) -> None:
+    headers = {"X-Forwarded-For": "203.0.113.9"}
+    public = {"REMOTE_ADDR": "8.8.8.8"}
+    ill.client().get(path, headers=headers, environ_base=public)  # anybody may send that
+    ill.client().get(path, environ_base={"REMOTE_ADDR": "10.0.0.7"})
+    assert wrong(ill) == {}
+    ill.client().get(path, headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.7"})
+    assert wrong(ill) == {"proxies": Level.ERROR}
+    ill.clock.turn(days=1)
+    ill.store.put_flag(SENDER_SEEN, ill.clock().isoformat())
+    assert wrong(ill) == {}
+
+
+def test_a_trusted_proxy_is_nothing_to_notice(tmp_path: Path) -> None:
+    world = ServiceWorld(tmp_path, OTP_TRUSTED_PROXIES="1")
+    headers = {"X-Forwarded-For": "203.0.113.9"}
+    world.client().get("/sign-in", headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.7"})
+    assert world.store.flag(PROXY_SEEN) is None
+    world.close()

@@ -26,6 +26,13 @@ def numbers(count: int) -> list[str]:
     return [f"+9198765440{n:02}" for n in range(count)]
 
 
+def refuse_for_long(routes: Routes, world: ServiceWorld, name: str) -> None:
+    """The account is refused, tried again, and refused again."""
+    for rest in (5, 10, 0):
+        routes.failed(name, "account_refused", refused=True)
+        world.clock.turn(seconds=rest)
+
+
 def another(world: ServiceWorld, *names: str) -> Routes:
     """What a second process on the same store sees."""
     return Routes(world.store, names or ("fake",), world.clock)
@@ -112,12 +119,17 @@ def test_while_every_route_refuses_the_account_nothing_is_accepted_that_could_no
     world: ServiceWorld,
 ) -> None:
     id = start(world)
-    world.provider.next = [REFUSED]
+    world.provider.next = [REFUSED] * 3
+    for number, rest in zip(numbers(3)[1:], (5, 10), strict=True):
+        world.sender.run_once()
+        start(world, number)  # it may have been a slip
+        world.clock.turn(seconds=rest)
     world.sender.run_once()
+    assert world.provider.next == []
     with pytest.raises(Unavailable) as refusal:
         world.service.start(ME, numbers(1)[0])
-    assert (refusal.value.reason, refusal.value.retry_in) == ("route", timedelta(seconds=5))
-    world.clock.turn(seconds=30)
+    assert (refusal.value.reason, refusal.value.retry_in) == ("route", timedelta(seconds=20))
+    world.clock.turn(seconds=60)
     start(world, numbers(1)[0])  # the account may be in order by now: somebody has to try
     world.sender.run_once()
     assert newest(world, id).delivery == "sent"
@@ -127,20 +139,21 @@ def test_a_resend_is_not_accepted_either_and_costs_nothing(world: ServiceWorld) 
     id = start(world)
     world.deliver()
     world.clock.turn(seconds=30)
-    Routes(world.store, ["fake"], world.clock).failed("fake", "account_refused", refused=True)
+    refuse_for_long(another(world), world, "fake")
     with pytest.raises(Unavailable):
         world.service.resend(ME, id)
     assert read(world, id).sends_left == 3
-    world.clock.turn(seconds=5)
+    world.clock.turn(seconds=20)
     assert world.service.resend(ME, id).sends_left == 2
 
 
 def test_one_route_that_works_is_enough_to_start(world: ServiceWorld) -> None:
     routes = another(world, "main", "backup")
-    routes.failed("main", "account_refused", refused=True)
+    refuse_for_long(routes, world, "main")
     assert routes.refused_for() is None
-    routes.failed("backup", "account_refused", refused=True)
-    assert routes.refused_for() == timedelta(seconds=5)
+    world.clock.turn(seconds=-15)
+    refuse_for_long(routes, world, "backup")
+    assert routes.refused_for() == timedelta(seconds=20)
 
 
 def test_a_gateway_that_is_only_away_refuses_no_start(world: ServiceWorld) -> None:
@@ -156,7 +169,7 @@ def test_a_gateway_that_is_only_away_refuses_no_start(world: ServiceWorld) -> No
 
 
 def test_tests_need_no_route(world: ServiceWorld) -> None:
-    another(world).failed("fake", "account_refused", refused=True)
+    refuse_for_long(another(world), world, "fake")
     caller = Caller(client_id=f"{world.client_id}/test", credential="key", is_test=True)
     assert world.service.start(caller, "+12025550100").verification.is_test
 

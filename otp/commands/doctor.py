@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
 
+from otp.commands.message_check import check_all
 from otp.commands.parts import Setup
 from otp.doctor import Finding, Level
 from otp.errors import OtpError
+from otp.inspection import Severity
 from otp.settings import SettingsError
+from otp.web import World
 
 _MARKS: Final = {Level.OK: "ok     ", Level.WARNING: "warning", Level.ERROR: "ERROR  "}
 
@@ -53,9 +56,25 @@ def _found(setup: Setup) -> list[Finding]:
         repair = "See OTP_DATABASE_URL, its folder's rights and free space, and OTP_SECRET_KEYS."
         return [Finding("store", Level.ERROR, f"It cannot be opened: {error}{cause}.", repair)]
     try:
-        return list(parts.doctor.examine())
+        return [*parts.doctor.examine(), *_of_texts(parts.world)]
     finally:
         parts.close()
+
+
+def _of_texts(world: World) -> Iterator[Finding]:
+    try:
+        texts = check_all(world)
+    except OtpError as error:
+        yield Finding("texts", Level.ERROR, f"They cannot be read: {error}.", "See the database.")
+        return
+    for text in texts:
+        wrong = [f for f in text.inspection.findings if f.severity > Severity.NOTE]
+        for finding in wrong:
+            level = Level.ERROR if finding.severity is Severity.ERROR else Level.WARNING
+            says = f"{text.label} {finding.sentence}"
+            yield Finding("texts", level, says, "`flask message check` shows it whole.")
+        if not wrong:
+            yield Finding("texts", Level.OK, f"{text.label} fits.")
 
 
 def _told(findings: Sequence[Finding], worst: Level) -> dict[str, object]:

@@ -15,6 +15,10 @@ SENDER_SEEN: Final = "sender_seen"
 """When a sender was last at work, in ISO 8601."""
 
 
+PROXY_SEEN: Final = "proxy_seen"
+"""When a request was last forwarded by a private peer while no proxy is trusted, in ISO 8601."""
+
+
 def blocked_flag(lookup: Lookup, phone: Phone) -> str:
     """While this is set, the number is not texted."""
     return f"blocked:{lookup.index(phone).hex()}"

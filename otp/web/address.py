@@ -8,16 +8,27 @@ may have written. Without proxies it is the peer. No other header is looked at.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Request
 
+from otp.errors import Unavailable
 from otp.network import UNKNOWN, Network
+from otp.settings.notation import is_private
+from otp.store import Store
+from otp.store.flags import PROXY_SEEN
 from otp.web.asked import Asked
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _LONGEST: Final = 80
 """No address with port and zone is longer."""
+_SAY_AGAIN: Final = timedelta(hours=1)
 _WITH_PORT: Final = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
@@ -54,3 +65,26 @@ def _parsed(text: str) -> Network | None:
         return Network.of((with_port[1] or with_port[2]) if with_port else text)
     except ValueError:
         return None
+
+
+class UntrustedProxy:
+    """Notices that somebody forwards requests although no proxy is trusted, and leaves a word for
+    the doctor: then all people behind it count as one address."""
+
+    def __init__(self, store: Store, trusted_proxies: int, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._looks = not trusted_proxies
+        self._clock = clock
+        self._said_at: datetime | None = None
+
+    def look(self, environ: WSGIEnvironment) -> None:
+        """Anybody may send the header; only from a private peer is it likely a proxy's."""
+        if not self._looks or "HTTP_X_FORWARDED_FOR" not in environ:
+            return
+        now = self._clock()
+        if self._said_at and now - self._said_at < _SAY_AGAIN:
+            return
+        if is_private(environ.get("REMOTE_ADDR") or ""):
+            self._said_at = now
+            with suppress(Unavailable):
+                self._store.put_flag(PROXY_SEEN, now.isoformat())

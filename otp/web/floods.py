@@ -20,7 +20,7 @@ from otp.network import Network
 from otp.service import Caller
 from otp.settings import Rate
 from otp.web import World
-from otp.web.address import network_of
+from otp.web.address import UntrustedProxy, network_of
 from otp.web.asked import Asked
 from otp.web.auth import authenticated
 from otp.web.resource import seconds
@@ -41,11 +41,13 @@ class Guard:
         self._world = world
         self._names = {limit: _names(world.floods.rates[limit]) for limit in Limit}
         self._policies = {limit: _policies(self._names[limit]) for limit in Limit}
+        self._proxy = _untrusted_proxy(world)
 
     def count(self, asked: Asked) -> None:
         """Raises `QuotaExceeded` for one too many, `Unavailable` where it cannot be counted."""
         if not asked.path.startswith(_COUNTED):
             return
+        self._proxy.look(asked.environ)
         network = network_of(asked, self._world.settings.trusted_proxies)
         asked.caller = _caller(self._world, asked, network)
         whom = _whom(self._world, asked.caller, network)
@@ -64,9 +66,10 @@ class Guard:
 
 def guard_pages(app: Flask, world: World) -> None:
     """Count every request for a page, known or not, for its network. Static files do not count."""
-    floods = world.floods
+    floods, proxy = world.floods, _untrusted_proxy(world)
 
     def who() -> str:
+        proxy.look(request.environ)
         return floods.name_of(network_of(request, world.settings.trusted_proxies))
 
     def refuse(_: RequestLimit) -> NoReturn:
@@ -94,6 +97,10 @@ def guard_pages(app: Flask, world: World) -> None:
     def uncounted(_: StorageError) -> Response:
         answer: Response = app.handle_user_exception(Unavailable("store"))  # type: ignore[assignment]
         return answer
+
+
+def _untrusted_proxy(world: World) -> UntrustedProxy:
+    return UntrustedProxy(world.store, world.settings.trusted_proxies, world.clock)
 
 
 def _caller(world: World, asked: Asked, network: Network) -> Caller | None:

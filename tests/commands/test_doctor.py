@@ -60,3 +60,11 @@ def test_a_store_that_cannot_be_opened_is_a_finding_too(tmp_path: Path) -> None:
     done = Terminal(tmp_path, OTP_SECRET_KEYS=secret_key("k9", 9)).type("doctor")
     assert done.exit_code == 2
     assert "ERROR    store     It cannot be opened" in done.stdout
+
+
+def test_texts_that_do_not_fit_are_found(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, OTP_MESSAGE_REGISTERED="Your code is {#var#}.")
+    beating(terminal)
+    done = terminal.type("doctor")
+    assert done.exit_code == 2
+    assert "ERROR    texts     OTP_MESSAGE " in done.stdout
