@@ -103,13 +103,15 @@ class Line:
 
 
 def is_whole(message: bytes) -> bool:
-    """Whether all of an HTTP message with a Content-Length is there."""
+    """Whether all of an HTTP message is there: a question, or one with a Content-Length."""
     end = message.find(b"\r\n\r\n")
     if end < 0:
         return False
     head = message[:end].lower()
     at = head.find(b"\r\ncontent-length:")
     if at < 0:
+        if head.startswith(b"get "):
+            return True
         raise Wrong(f"a message without Content-Length: {message[:300]!r}")
     line_end = head.find(b"\r\n", at + 2)
     length = int(head[at + 17 : line_end if line_end > 0 else end])

@@ -20,7 +20,8 @@ from app import Parts, assemble, now, read_settings
 from bench.gateway import CODE
 from bench.load import Wrong
 from otp.client import ApiKey, Client, Mode, Rights
-from otp.providers import Sms
+from otp.errors import Forged
+from otp.providers import Asked, Balance, DeliveryReceipt, Inbound, Reply, Sms
 
 _NUMBERS = 100_000
 _SENDERS = 16
@@ -40,6 +41,17 @@ class Recorder:
         assert found
         self.codes["ver_" + sms.reference.rpartition("-")[0]] = found[0].decode()
         return f"bench-{sms.reference}"
+
+    def receive(self, inbound: Inbound) -> Reply:
+        raise Forged
+
+    can_ask: bool = False
+
+    def ask(self, asked: Asked) -> DeliveryReceipt | None:
+        return None
+
+    def balance(self) -> Balance:
+        return Balance(None)
 
 
 class Site:
