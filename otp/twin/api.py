@@ -6,6 +6,7 @@ Oddities come first: one that answers instead of the gateway is not held up by a
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -139,7 +140,7 @@ class Api:
         scheme, _, token = header.partition(" ")
         given: object = token.strip() if scheme.lower() == "bearer" else ""
         given = given or request.query.get("access_token", [""])[0] or fields.get("access_token")
-        if given == rules.token:
+        if hmac.compare_digest(str(given).encode(errors="replace"), rules.token.encode()):
             if rules.addresses and request.address not in rules.addresses:
                 return bodies.error(403, f"Token not allowed from {request.address}")
             return None

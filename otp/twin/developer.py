@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from otp.twin import bodies, chance
@@ -86,7 +87,10 @@ class Developer:
         answered = bodies.object_of(called.body) or {}
         if form == "challenge":
             return called.status == 200 and answered.get("challenge") == challenge
-        return called.status == 200 and answered.get("validation_key") == webhook.token
+        said = str(answered.get("validation_key"))
+        return called.status == 200 and hmac.compare_digest(
+            said.encode(errors="replace"), webhook.token.encode(errors="replace")
+        )
 
     def _subscribe(self, fields: Content) -> Answer:
         state = self._state

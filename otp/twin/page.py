@@ -107,4 +107,4 @@ def _file(name: str) -> Answer:
 
 def _html(page: str, status: int = 200) -> Answer:
     headers = {**_SECURITY, "Content-Type": "text/html; charset=utf-8"}
-    return Answer(status=status, headers=headers, body=page.encode())
+    return Answer(status=status, headers=headers, body=page.encode(errors="replace"))

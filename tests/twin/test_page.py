@@ -65,6 +65,19 @@ def test_a_text_is_shown_and_never_run(caller: Caller) -> None:
     assert "<b>" not in shown
 
 
+def test_half_a_character_does_no_harm(caller: Caller) -> None:
+    half = '"\\ud83d"'
+    body = (
+        f'{{"to": "919876543210", "message": {half}, "sender": "A", "service": "T", "type": "U"}}'
+    )
+    assert caller.ask("POST", "sms/send", body, Content_Type="application/json").status == 200
+    assert '<p class="text">?</p>' in page(caller)
+    assert caller.get("/twin/ledger").status == 200
+    body = f'{{"access_token": {half}}}'
+    answer = caller.ask("POST", "sms/send", body, token=None, Content_Type="application/json")
+    assert answer.status == 401
+
+
 def test_it_works_without_scripts_and_lets_none_run(caller: Caller) -> None:
     answer = caller.ask("GET", "/", token=None)
     assert b"<script" not in answer.body
