@@ -22,7 +22,7 @@ ANDROID_BYTES: Final = 140
 
 _FORBIDDEN: Final = (("<", "<"), (">", ">"), ("  ", "two spaces in a row"))
 _WARNS: Final = re.compile(r"(?i)\b(share|disclose|reveal|never|nobody|no one|anyone|secret)\b")
-_ORIGIN_LINE: Final = re.compile(r"\n@[a-z0-9.-]+ #(?P<code>[0-9]+)\Z")
+_ORIGIN_LINE: Final = re.compile(r"\n@[a-z0-9.-]+ #(?P<sample>[0-9]+)\Z")
 _DIGITS: Final = "4829134567"
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -76,14 +76,14 @@ class Inspection:
 
 
 def inspect(template: Template, use: Use) -> Inspection:
-    code = _DIGITS[: use.code_length]
-    text = template.render(code, use.code_life)
-    body = Template(template.text, template.service).render(code, use.code_life)
+    sample = _DIGITS[: use.code_length]
+    text = template.render(sample, use.code_life)
+    body = Template(template.text, template.service).render(sample, use.code_life)
     found = (
         *_of_registration(template, body, use),
         *_of_price(text, use),
-        *_of_reading(template, text, body, code, use),
-        *_of_last_line(template, text, code),
+        *_of_reading(template, text, body, sample, use),
+        *_of_last_line(template, text, sample),
     )
     return Inspection(text, size(text), tuple(sorted(found, key=lambda one: -one.severity)))
 
@@ -188,8 +188,10 @@ def _named(char: str) -> str:
 # -- how it reads ---------------------------------------------------------------------------------
 
 
-def _of_reading(template: Template, text: str, body: str, code: str, use: Use) -> Iterator[Finding]:
-    before = text[: text.index(code) + len(code)]
+def _of_reading(
+    template: Template, text: str, body: str, sample: str, use: Use
+) -> Iterator[Finding]:
+    before = text[: text.index(sample) + len(sample)]
     single, joined = (70, 67) if size(text).unicode else (160, 153)
     room = joined if size(text).parts > 1 else single
     if _units(before, size(text)) > room:
@@ -197,7 +199,7 @@ def _of_reading(template: Template, text: str, body: str, code: str, use: Use) -
             Severity.WARNING, "late_code", "has its code behind the first SMS part: move it ahead."
         )
     groups = re.findall(r"[0-9]+", body)
-    if groups[0] != code or any(len(group) > 2 for group in groups if group != code):
+    if groups[0] != sample or any(len(group) > 2 for group in groups if group != sample):
         yield Finding(
             Severity.WARNING,
             "digits",
@@ -230,10 +232,10 @@ def _units(text: str, whole: Size) -> int:
     return size(text).units
 
 
-def _of_last_line(template: Template, text: str, code: str) -> Iterator[Finding]:
+def _of_last_line(template: Template, text: str, sample: str) -> Iterator[Finding]:
     if template.origin:
         line = _ORIGIN_LINE.search(text)
-        if line is None or line["code"] != code:
+        if line is None or line["sample"] != sample:
             yield Finding(
                 Severity.WARNING,
                 "origin",
