@@ -19,7 +19,7 @@ _DOORS = {
 
 def door_of(path: str) -> str:
     """Which door a path is at; what is nowhere is at the pages."""
-    return _DOORS.get(path.split("/", 2)[1] if path else "", "pages")
+    return _DOORS.get(path.lstrip("/").partition("/")[0], "pages")
 
 
 def request(metrics: Metrics, path: str, status: str) -> None:

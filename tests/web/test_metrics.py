@@ -20,6 +20,7 @@ from otp.errors import Rejected, Unknown, Unreachable
 from otp.metrics import METRICS
 from otp.store import Store, queue
 from otp.store.flags import PAUSED, SENDER_SEEN
+from otp.web import counting
 from otp.web.exposition import GAUGES, exposed
 from tests.web.person import Person
 from tests.world import NUMBER, OTHER_NUMBER, ROOMY, ServiceWorld, wrong
@@ -121,6 +122,24 @@ def test_the_pages_and_the_probes_count_for_themselves(told: ServiceWorld) -> No
         labels = {"door": "pages", "error": error, "reason": reason}
         assert of(found, "otp_refusals_total", **labels) == 1, error
     assert of(found, "otp_refusals_total", door="receipts", error="not_found", reason="") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "door"),
+    [
+        ("/v1/verifications", "api"),
+        ("//v1/x", "api"),
+        ("/openapi.json", "api"),
+        ("/receipts/main", "receipts"),
+        ("/metrics", "probes"),
+        ("/", "pages"),
+        ("", "pages"),
+        ("*", "pages"),
+        ("/v1x", "pages"),
+    ],
+)
+def test_every_path_is_at_a_door(path: str, door: str) -> None:
+    assert counting.door_of(path) == door
 
 
 def test_refusals_name_the_limit_and_the_reason(tmp_path: Path) -> None:
