@@ -42,3 +42,14 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 def test_it_does_not_show_itself() -> None:
     assert "198.51.100.7" not in repr(Network.of("198.51.100.7"))
+
+
+@given(st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,4}){2,4}\n?", fullmatch=True))
+def test_what_looks_like_an_address_is_one_where_the_library_says_so(text: str) -> None:
+    try:
+        expected = str(ipaddress.ip_address(text))
+    except ValueError:
+        with pytest.raises(ValueError, match="does not appear to be"):
+            Network.of(text)
+    else:
+        assert Network.of(text) == Network(expected, is_v6=False)

@@ -93,17 +93,19 @@ class Floods:
 
         Raises `Unavailable` where it cannot be counted: then nothing is allowed.
         """
-        fits = True
+        fits, standings = True, []
         try:
             for row in self._rows[limit]:
                 key = f"{row.before}{who}{row.after}"
-                if not self._storage.acquire_entry(key, row.rate.limit, row.seconds):
-                    fits = False  # those before it have counted a request that is refused
-                    break
-            standings = self._standings(limit, who)
+                # Once one is full, the rest count nothing: those before have counted a refusal.
+                fits, began, taken = (
+                    self._count(key, row) if fits else (False, *self._look(key, row))
+                )
+                standings.append(self._standing(row, began, taken))
         except StorageError as error:
             raise Unavailable("store") from error
-        return Counted(limit, standings, None if fits else _wait(standings))
+        found = tuple(standings)
+        return Counted(limit, found, None if fits else _wait(found))
 
     def wait(self, limit: Limit, who: str) -> timedelta:
         """How long *who*, who was just refused, has to stay away until all rates have room."""
@@ -114,14 +116,22 @@ class Floods:
         return "; ".join(f"{row.rate.limit} per {row.seconds} second" for row in self._rows[limit])
 
     def _standings(self, limit: Limit, who: str) -> tuple[Standing, ...]:
-        now = self._clock().timestamp()
-        found = []
-        for row in self._rows[limit]:
-            key = f"{row.before}{who}{row.after}"
-            began, taken = self._storage.get_moving_window(key, row.rate.limit, row.seconds)
-            left, resets_in = row.rate.limit - taken, began + row.seconds - now
-            found.append(Standing(row.rate, max(left, 0), timedelta(seconds=max(resets_in, 0))))
-        return tuple(found)
+        keys = [(f"{row.before}{who}{row.after}", row) for row in self._rows[limit]]
+        return tuple(self._standing(row, *self._look(key, row)) for key, row in keys)
+
+    def _count(self, key: str, row: _Row) -> tuple[bool, float, int]:
+        if isinstance(self._storage, MemoryWindows):
+            return self._storage.count_and_look(key, row.rate.limit, row.seconds)
+        fits = self._storage.acquire_entry(key, row.rate.limit, row.seconds)
+        return fits, *self._look(key, row)
+
+    def _look(self, key: str, row: _Row) -> tuple[float, int]:
+        return self._storage.get_moving_window(key, row.rate.limit, row.seconds)
+
+    def _standing(self, row: _Row, began: float, taken: int) -> Standing:
+        resets_in = began + row.seconds - self._clock().timestamp()
+        left = max(row.rate.limit - taken, 0)
+        return Standing(row.rate, left, timedelta(seconds=max(resets_in, 0)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,16 +41,22 @@ class Counts:
 
     def take(self, key: str, limit: int, window: int, amount: int) -> bool:
         """Count *amount* if so many fit into *limit* in any *window* seconds, or nothing."""
+        return self.take_and_look(key, limit, window, amount)[0]
+
+    def take_and_look(
+        self, key: str, limit: int, window: int, amount: int
+    ) -> tuple[bool, float, int]:
+        """The same, and what is `used` then."""
         with self._lock:
             now = micros(self._clock())
             found = self._window(window)
             key, count = found.find(key, limit, now, self._most)
-            if count.total + amount > limit:
-                return False
-            count.add(now // found.width, amount)
-            found.counts[key] = count
-            found.counts.move_to_end(key)
-            return True
+            fits = count.total + amount <= limit
+            if fits:
+                count.add(now // found.width, amount)
+                found.counts[key] = count
+                found.counts.move_to_end(key)
+            return fits, found.began(count, now), count.total
 
     def used(self, key: str, limit: int, window: int) -> tuple[float, int]:
         """When the window began that is over once the oldest leaves, and how many there are."""
@@ -58,9 +64,7 @@ class Counts:
             now = micros(self._clock())
             found = self._window(window)
             _, count = found.find(key, limit, now, self._most)
-            for oldest in count.slots:
-                return (oldest + 1) * found.width / _SECOND, count.total
-            return (now - found.span) / _SECOND, 0
+            return found.began(count, now), count.total
 
     def forget(self, key: str | None = None) -> None:
         """Forget one key, or all of them."""
@@ -101,6 +105,11 @@ class _Window:
             return key, _Count()
         count.drop_before(first)
         return key, count
+
+    def began(self, count: _Count, now: int) -> float:
+        for oldest in count.slots:
+            return (oldest + 1) * self.width / _SECOND
+        return (now - self.span) / _SECOND
 
     def _forget(self, first: int, last: int) -> None:
         """Two go for each that may come, so they go faster than they come."""
@@ -157,6 +166,10 @@ class MemoryWindows(Storage, MovingWindowSupport):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         return self._counts.take(key, limit, expiry, amount)
+
+    def count_and_look(self, key: str, limit: int, expiry: int) -> tuple[bool, float, int]:
+        """Both at once, which is quicker: what `acquire_entry` says, then `get_moving_window`."""
+        return self._counts.take_and_look(key, limit, expiry, 1)
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         return self._counts.used(key, limit, expiry)

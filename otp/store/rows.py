@@ -6,7 +6,7 @@ A number is kept twice: as a keyed index, to be found again, and sealed to its r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -31,6 +31,8 @@ class Connection(Protocol):
     """What the shared statements need of a database connection. Parameters are written `?`."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Result: ...
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Result: ...
 
 
 class Rows:

@@ -12,7 +12,6 @@ from werkzeug.exceptions import HTTPException
 
 from otp import log
 from otp.errors import InvalidInput, Issue, OtpError, Unauthorized
-from otp.network import Network
 from otp.service import Caller
 from otp.store import Replay
 from otp.verification import Verification
@@ -66,7 +65,7 @@ def _add_verifications(app: Shell, world: World) -> None:
         if not caller.is_secret:
             _must_not_hold(sent, "client_ip", "device")
         elif sent.client_ip is not None:
-            caller = replace(caller, network=Network.of(sent.client_ip))
+            caller = replace(caller, network=sent.client_ip)
         started = service.start(
             caller,
             sent.phone_number,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +14,7 @@ from werkzeug.exceptions import (
 )
 
 from otp.errors import InvalidInput, Issue
+from otp.network import Network
 from otp.web.asked import Asked
 from otp.web.problems import MalformedBody
 
@@ -35,11 +35,12 @@ _CODES: Final = {
 Model = TypeVar("Model", bound="Members")
 
 
-def address(value: object) -> IPv4Address | IPv6Address:
-    """A validator: an IP address without a zone. The one of pydantic takes numbers, and longer."""
+def network(value: object) -> Network:
+    """A validator: the network of an IP address without a zone."""
+    # Not pydantic's own type of address: it takes numbers, so true is 0.0.0.1.
     try:
         if isinstance(value, str) and "%" not in value:
-            return ip_address(value)
+            return Network.of(value)
     except ValueError:
         pass
     raise PydanticCustomError("ip_any_address", "not an address")

@@ -6,11 +6,11 @@ The same definitions read a request (`otp.web.body`) and describe it (`otp.web.o
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema
 
+from otp.network import Network
 from otp.web import body
 
 NUMBER: Final = "+919876543210"
@@ -23,8 +23,8 @@ IDEMPOTENCY_KEY: Final = re.compile(r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-\[\]-~
 """A quoted string of RFC 8941, or the bare word that most people send."""
 
 Address = Annotated[
-    IPv4Address | IPv6Address,
-    PlainValidator(body.address),
+    Network,
+    PlainValidator(body.network),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
 ]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_REFERENCE)]
