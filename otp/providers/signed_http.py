@@ -152,7 +152,7 @@ def _refusal(answer: Answer) -> ProviderError:
         )
     if status == 429:
         wait = reading.retry_in(answer.headers)
-        return Unreachable("busy", "The gateway asks to wait.", retry_in=wait, for_all=True)
+        return Unreachable("busy", "The gateway asks to wait.", retry_in=wait, for_all=bool(wait))
     if status >= 500:
         return Unknown("gateway_error", "The gateway reports a failure of its own.")
     return Unknown("garbled", "The gateway's answer cannot be understood.")

@@ -11,7 +11,7 @@ from otp.providers import Inbound, Sms
 from otp.providers.mobtexting import MobTexting, MobTextingAccount
 from otp.providers.transport import session
 from tests.gateway import Behaviour, Gateway
-from tests.providers.cases import NUMBER, SHORT, SMS, TOKEN, assert_no_secret
+from tests.providers.cases import NUMBER, PATIENT, SMS, TOKEN, assert_no_secret
 from tests.providers.receipt_cases import REFERENCE
 
 
@@ -36,7 +36,7 @@ def outcome(gateway: Gateway, behaviour: Behaviour) -> ProviderError:
 
 
 def mobtexting(url: str, /, **changes: Any) -> MobTexting:
-    return MobTexting(account(url, **changes), session=session(1), timeouts=SHORT)
+    return MobTexting(account(url, **changes), session=session(1), timeouts=PATIENT)
 
 
 def row(**changes: object) -> dict[str, object]:

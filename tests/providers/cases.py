@@ -31,6 +31,8 @@ SMS = Sms(Phone.of(NUMBER), TEXT, "ref-0001")
 SIGNING_SECRET = "whsec_c2lnbmluZy1rZXktb2YtdGhlLXByb3ZpZGVyLWNhc2Vz"
 SECRETS = (TOKEN, SIGNING_SECRET[6:], NUMBER, NUMBER[1:], "482913", "is your Acme code")
 SHORT = Timeouts(connect=0.5, read=0.5)
+PATIENT = Timeouts(connect=5, read=5)
+"""For answers that come, on a machine that is busy."""
 
 
 def assert_no_secret(error: BaseException) -> None:

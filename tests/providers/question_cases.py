@@ -12,7 +12,16 @@ from otp.errors import ProviderError, Unknown, Unreachable
 from otp.providers import Asked, DeliveryReceipt
 from otp.providers.transport import MOST_BYTES
 from tests.gateway import Behaviour, Gateway
-from tests.providers.cases import NUMBER, SMS, TEXT, TOKEN, GatewayCases, assert_no_secret
+from tests.providers.cases import (
+    NUMBER,
+    PATIENT,
+    SHORT,
+    SMS,
+    TEXT,
+    TOKEN,
+    GatewayCases,
+    assert_no_secret,
+)
 from tests.providers.receipt_cases import REFERENCE
 from tests.providers.sockets import within
 
@@ -35,7 +44,7 @@ class QuestionCases(GatewayCases):
         self, gateway: Gateway, *behaviours: Any, of: Asked = TAKEN
     ) -> DeliveryReceipt | None:
         gateway.answer_with(*behaviours)
-        return self.reach(gateway.url).ask(of)
+        return self.reach(gateway.url, timeouts=PATIENT).ask(of)
 
     def refusal(self, gateway: Gateway, behaviour: Behaviour, of: Asked) -> ProviderError:
         with pytest.raises((Unreachable, Unknown)) as refused:
@@ -98,9 +107,11 @@ class QuestionCases(GatewayCases):
         self.refusal(gateway, behaviour, asked)
 
     def test_a_gateway_that_does_not_answer_is_left_in_time(self, gateway: Gateway) -> None:
-        with within(0.5):
-            error = self.refusal(gateway, Behaviour(stall=True), TAKEN)
-        assert error.reason == "timeout"
+        gateway.answer_with(Behaviour(stall=True))
+        with within(SHORT.read), pytest.raises(Unknown) as lost:
+            self.reach(gateway.url).ask(TAKEN)
+        assert lost.value.reason == "timeout"
+        assert_no_secret(lost.value)
 
     def test_a_gateway_that_is_away_cannot_be_asked(self) -> None:
         with Gateway() as gone:

@@ -158,7 +158,8 @@ def test_nothing_found_is_a_plain_no(gateway: Gateway, nothing: Behaviour) -> No
 
 def test_other_messages_to_the_number_are_a_plain_no(gateway: Gateway) -> None:
     other = row(mobile=NUMBER, custom="invoice 7")
-    assert asked(gateway, LOST, rows(), rows(OTHER, other)) is None
+    unnamed = row(id=None, custom="invoice 8")
+    assert asked(gateway, LOST, rows(), rows(OTHER, other, unnamed)) is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,10 @@ def test_other_messages_to_the_number_are_a_plain_no(gateway: Gateway) -> None:
     [
         [rows(BLANK)],
         [rows(OTHER, BLANK)],
+        [rows(BLANK), rows()],
         [rows(), rows(BLANK)],
+        [Behaviour(status=500), rows()],
+        [Behaviour(status=500, body={"status": "ERROR", "code": 404}), rows()],
         [rows(), rows(OTHER, row(custom=None, id="blank:2"))],
         [rows(), rows(row(custom="f" * 32 + "-1", mobile="919876500000"))],
         [rows(), rows(row(custom="f" * 32 + "-1", mobile=None))],

@@ -22,7 +22,15 @@ from otp.providers.signed_http import HttpAccount, SignedHttp
 from otp.providers.transport import Timeouts, session
 from otp.settings.routes import signing_key
 from tests.gateway import Behaviour, Gateway
-from tests.providers.cases import NUMBER, SHORT, SIGNING_SECRET, SMS, TEXT, assert_no_secret
+from tests.providers.cases import (
+    NUMBER,
+    PATIENT,
+    SHORT,
+    SIGNING_SECRET,
+    SMS,
+    TEXT,
+    assert_no_secret,
+)
 from tests.providers.question_cases import LOST, TAKEN, QuestionCases
 from tests.providers.receipt_cases import REFERENCE, ReceiptCases
 
@@ -38,7 +46,7 @@ def provider(
     url: str,
     *secrets: str,
     now: datetime = NOON,
-    timeouts: Timeouts = SHORT,
+    timeouts: Timeouts = PATIENT,
     threads: int = 1,
     **changes: Any,
 ) -> SignedHttp:
@@ -209,6 +217,14 @@ def test_a_gateway_that_asks_to_wait_is_left_alone_for_so_long(gateway: Gateway)
     assert (refusal.for_all, refusal.retry_in) == (True, timedelta(seconds=9))
 
 
+def test_a_gateway_that_does_not_say_how_long_is_passed_over_for_this_message(
+    gateway: Gateway,
+) -> None:
+    refusal = outcome(gateway, Behaviour(status=429, body=""))
+    assert isinstance(refusal, Unreachable)
+    assert (refusal.for_all, refusal.retry_in, refusal.account) == (False, None, False)
+
+
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -328,6 +344,12 @@ def test_a_message_it_does_not_know_is_named_in_its_no(gateway: Gateway, status:
         gateway.answer_with(Behaviour(status=status, body=wrong))
         with pytest.raises((Unknown, Unreachable)):
             asking.ask(LOST)
+
+
+def test_an_answer_that_contradicts_itself_is_none(gateway: Gateway) -> None:
+    gateway.answer_with(Behaviour(status=404, body={"reference": REFERENCE, "status": "sent"}))
+    with pytest.raises(Unknown):
+        provider(gateway.url, status_url=gateway.url).ask(LOST)
 
 
 def test_an_answer_need_not_repeat_an_id(gateway: Gateway) -> None:
