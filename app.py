@@ -149,9 +149,16 @@ def assemble(
         service=settings.service_name,
         clock=clock,
     )
-    receipts = Receipts(store=store, route=route, clock=clock)
+    receipts = Receipts(store=store, route=route, metrics=counted, clock=clock)
     askers = [
-        Asker(provider=provider, store=store, routes=routes, receipts=receipts, clock=clock)
+        Asker(
+            provider=provider,
+            store=store,
+            routes=routes,
+            receipts=receipts,
+            metrics=counted,
+            clock=clock,
+        )
         for provider in route
         if provider.can_ask
     ]

@@ -17,6 +17,7 @@ from otp.breaker import State
 from otp.challenge import NOT_SENT_AFTER, Challenge
 from otp.errors import ClaimLost, NotFound, ProviderError, QuotaExceeded, Unknown, Unreachable
 from otp.handover import ceiling
+from otp.metrics import SENDS, Metrics
 from otp.providers import Asked, DeliveryReceipt, Provider
 from otp.receipts import Ignored, Receipts, must_mean, reference, said
 from otp.routes import Routes
@@ -45,12 +46,14 @@ class Asker:
         store: Store,
         routes: Routes,
         receipts: Receipts,
+        metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._provider = provider
         self._store = store
         self._routes = routes
         self._receipts = receipts
+        self._metrics = metrics
         self._clock = clock
         self._proof_tried_at: datetime | None = None
 
@@ -138,7 +141,7 @@ class Asker:
         if receipt.reference is None and asked.provider_id is None and not self._finds():
             raise Unknown("unnamed", "The answer does not say which message it is about.")
         if receipt.reference not in (None, asked.reference):
-            self._receipts.count(self._provider.name, "contradiction")
+            self._receipts.ignored(self._provider.name, "contradiction")
             raise Unknown("contradiction", "The answer is about another message.")
 
         def told(v: Verification, now: datetime) -> Verification:
@@ -150,13 +153,12 @@ class Asker:
         try:
             v = self._settle(name, challenge, told)
         except Ignored as ignored:
-            self._receipts.count(self._provider.name, ignored.why)
+            self._receipts.ignored(self._provider.name, ignored.why)
             raise Unknown(ignored.why) from None
         if v is None:
             return
-        if receipt.delivery is None:
-            self._receipts.count(self._provider.name, "unknown_word")
         after = v.challenge(name.number)
+        self._receipts.heard(self._provider.name, challenge, after, receipt)
         _log.info(
             "asked",
             support_code=v.support_code,
@@ -178,7 +180,7 @@ class Asker:
         if after.is_lost or not challenge.is_lost:
             _log.info("asked_not_known", support_code=v.support_code, route=self._provider.name)
             return
-        self._receipts.count(self._provider.name, "not_sent")
+        self._metrics.count(SENDS, self._provider.name, "returned")
         _log.warning(
             "settled_as_not_sent",
             support_code=v.support_code,

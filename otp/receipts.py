@@ -16,14 +16,13 @@ from typing import Final
 from otp import log
 from otp.challenge import Challenge, Delivery
 from otp.errors import NotFound, OtpError
+from otp.metrics import SENDS, Metrics
 from otp.providers import DeliveryReceipt, Inbound, Provider
 from otp.store import MessageName, Store
 from otp.verification import Verification
 
 _REFERENCE: Final = re.compile(r"([0-9a-f]{32})-([0-9]{1,6})")
 _AGAIN: Final = 1000
-_TALLY: Final = "receipts"
-"""Only what is out of the ordinary is counted, so all processes may share a row."""
 
 _log = log.get("otp.receipts")
 
@@ -58,9 +57,15 @@ class Receipts:
     """Shared by all threads of a process."""
 
     def __init__(
-        self, *, store: Store, route: Sequence[Provider], clock: Callable[[], datetime]
+        self,
+        *,
+        store: Store,
+        route: Sequence[Provider],
+        metrics: Metrics,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._metrics = metrics
         self._providers = {provider.name: provider for provider in route}
         self._clock = clock
 
@@ -78,17 +83,32 @@ class Receipts:
             self._write_down(route, receipt)
         return reply.body
 
+    def heard(self, route: str, before: Challenge, after: Challenge, what: DeliveryReceipt) -> None:
+        """Count what a receipt or an answer of *route* made of a message."""
+        arrived = after.delivery is Delivery.DELIVERED is not before.delivery
+        took = after.updated_at - before.updated_at if arrived else None
+        self._metrics.receipt(
+            route,
+            what.delivery.value if what.delivery else "unknown_word",
+            took if before.delivery is Delivery.SENT else None,
+        )
+        if before.is_lost and not after.is_lost:
+            self._metrics.count(SENDS, route, "returned" if after.is_queued else "settled")
+
+    def ignored(self, route: str, why: str) -> None:
+        """Count a receipt or an answer of *route* that changed nothing."""
+        self._metrics.receipt(route, why)
+
     def _write_down(self, route: str, receipt: DeliveryReceipt) -> None:
         now = self._clock()
         try:
-            v, number = self._told(route, receipt, now)
+            v, before, number = self._told(route, receipt, now)
         except Ignored as ignored:
-            self.count(route, ignored.why)
+            self.ignored(route, ignored.why)
             _log.warning("receipt_ignored", route=route, why=ignored.why, word=receipt.word)
             return
         challenge = v.challenge(number)
-        if receipt.delivery is None:
-            self.count(route, "unknown_word")
+        self.heard(route, before, challenge, receipt)
         _log.info(
             "receipt",
             support_code=v.support_code,
@@ -100,18 +120,20 @@ class Receipts:
 
     def _told(
         self, route: str, receipt: DeliveryReceipt, now: datetime
-    ) -> tuple[Verification, int]:
+    ) -> tuple[Verification, Challenge, int]:
         named = self._named(route, receipt)
         client_id, id, number = named.message
+        before: list[Challenge] = []
 
         def told(v: Verification) -> Verification:
             must_mean(v, number, route, receipt, named.returned)
+            before.append(v.challenge(number))
             return v.received(
                 number, *said(receipt), now, word=receipt.word, provider_id=receipt.provider_id
             )
 
         try:
-            return self._store.swap(client_id, id, told, now=now), number
+            return self._store.swap(client_id, id, told, now=now), before[-1], number
         except NotFound:
             raise Ignored("unknown_message") from None
 
@@ -132,11 +154,6 @@ class Receipts:
         if by_id not in (None, message):
             raise Ignored("contradiction")
         return _Named(message, returned)
-
-    def count(self, route: str, what: str) -> None:
-        """One more receipt or answer of *route* that was out of the ordinary. Raises
-        `Unavailable`."""
-        self._store.tally(_TALLY, [(f"receipt:{route}:{what}", 1)])
 
 
 def must_mean(

@@ -11,10 +11,12 @@ from otp.asking import Asker
 from otp.challenge import Challenge, Delivery
 from otp.errors import ProviderError, Unknown, Unreachable
 from otp.handover import ceiling
+from otp.metrics import SENDS
 from otp.providers import DeliveryReceipt
 from otp.receipts import reference
 from otp.service import Caller
 from otp.verification import Status
+from tests.test_receipts import counted
 from tests.test_sender import sender_over
 from tests.world import NUMBER, FakeProvider, ServiceWorld, secret_key
 
@@ -50,6 +52,7 @@ def asker(world: ServiceWorld) -> Asker:
         store=world.store,
         routes=parts.routes,
         receipts=parts.receipts,
+        metrics=parts.metrics,
         clock=world.clock,
     )
 
@@ -126,7 +129,7 @@ def test_a_word_nobody_knows_is_kept_and_counted(world: ServiceWorld) -> None:
     world.clock.turn(seconds=20)
     ask(world, answer(world, id, None, word="GREEN"))
     assert (message(world, id).delivery, message(world, id).word) == ("sent", "GREEN")
-    assert world.store.tallies() == {"receipt:fake:unknown_word": 1}
+    assert counted(world) == {"fake:unknown_word": 1}
 
 
 def test_an_answer_about_another_message_is_none(world: ServiceWorld) -> None:
@@ -140,7 +143,7 @@ def test_an_answer_about_another_message_is_none(world: ServiceWorld) -> None:
         world.clock.turn(seconds=60)
         assert ask(world, wrong) == 1
     assert message(world, id).delivery == "sent"
-    assert world.store.tallies() == {"receipt:fake:contradiction": 2}
+    assert counted(world) == {"fake:contradiction": 2}
 
 
 # -- the price ------------------------------------------------------------------------------------
@@ -210,6 +213,7 @@ def test_two_askers_do_not_ask_the_same(world: ServiceWorld) -> None:
         store=world.store,
         routes=world.parts.world.routes,
         receipts=world.parts.world.receipts,
+        metrics=world.parts.world.metrics,
         clock=world.clock,
     )
     assert first.ask_all() == 1
@@ -302,7 +306,7 @@ def test_what_a_gateway_that_finds_its_messages_does_not_know_is_sent_again_once
     found, v = message(world, id), world.store.get("sign-in", id)
     assert (found.delivery, found.returned, v.status) == ("sent", 1, Status.PENDING)
     assert world.provider.sent[1].reference == f"{id.removeprefix('ver_')}-1001"
-    assert world.store.tallies()["receipt:fake:not_sent"] == 1
+    assert counted(world, SENDS)["fake:returned"] == 1
     asked_until(world, by, 300)
     assert len(world.provider.sent) == 2
     approved = world.service.check(ME, id, world.provider.codes[1])

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from otp.challenge import Challenge, Delivery
-from otp.errors import Forged, NotFound
+from otp.errors import Forged, NotFound, Unknown
+from otp.metrics import DELIVERY_DELAY, RECEIPTS, SENDS, Counter, Metrics, totals
 from otp.providers import DeliveryReceipt, Inbound
 from otp.providers.reading import our_reference
 from otp.receipts import Receipts, reference
@@ -57,8 +58,15 @@ def name(world: ServiceWorld) -> str:
     return world.provider.sent[-1].reference
 
 
-def counted(world: ServiceWorld) -> dict[str, int]:
-    return world.store.tallies()
+def counted(world: ServiceWorld, metric: Counter = RECEIPTS) -> dict[str, int]:
+    """What was counted so far, by route and word."""
+    world.parts.world.metrics.flush()
+    return {
+        ":".join(total.values): count
+        for total in totals(world.store, ["fake", "backup"])
+        for count in total.counts.values()
+        if total.metric is metric
+    }
 
 
 def test_the_message_is_found_by_our_name_for_it(world: ServiceWorld, id: str) -> None:
@@ -83,7 +91,8 @@ def test_it_may_come_often_late_and_out_of_order(world: ServiceWorld, id: str) -
     for delivery in (Delivery.DELIVERED, Delivery.SENT, Delivery.UNDELIVERED, Delivery.UNKNOWN):
         told(world, receipt(name(world), delivery))
     assert message(world, id) == first
-    assert counted(world) == {}
+    told_of = {"fake:delivered": 2, "fake:sent": 1, "fake:undelivered": 1, "fake:unknown": 1}
+    assert counted(world) == told_of
 
 
 def test_delivered_proves_nothing_and_undelivered_ends_nothing(
@@ -102,7 +111,7 @@ def test_a_word_nobody_knows_is_kept_counted_and_moves_nothing(
 ) -> None:
     told(world, receipt(name(world), None, word="PENDING-NWK"))
     assert (message(world, id).delivery, message(world, id).word) == ("sent", "PENDING-NWK")
-    assert counted(world) == {"receipt:fake:unknown_word": 1}
+    assert counted(world) == {"fake:unknown_word": 1}
 
 
 def test_a_gateway_without_a_report_leaves_it_sent_and_says_so(
@@ -130,7 +139,7 @@ def test_what_names_another_message_or_none_changes_nothing_and_is_counted(
     before = message(world, id)
     told(world, make(name(world)))  # type: ignore[operator]
     assert message(world, id) == before
-    assert counted(world) == {f"receipt:fake:{why}": 1}
+    assert counted(world) == {f"fake:{why}": 1}
 
 
 def test_two_names_of_two_messages_are_a_contradiction(world: ServiceWorld, id: str) -> None:
@@ -138,19 +147,28 @@ def test_two_names_of_two_messages_are_a_contradiction(world: ServiceWorld, id: 
     world.sender.run_once()
     told(world, receipt(world.provider.sent[0].reference, id="fake-2"))
     assert message(world, id).delivery == message(world, other).delivery == "sent"
-    assert counted(world) == {"receipt:fake:contradiction": 1}
+    assert counted(world) == {"fake:contradiction": 1}
 
 
 def test_another_route_cannot_speak_of_the_message(world: ServiceWorld, id: str) -> None:
     backup = FakeProvider(
         name="backup", receipts=[receipt(name(world)), receipt(None, id="fake-1")]
     )
-    receipts = Receipts(store=world.store, route=[world.provider, backup], clock=world.clock)
+    parts = world.parts.world
+    metrics = Metrics(
+        store=world.store,
+        routes=["fake", "backup"],
+        clock=world.clock,
+        token_bytes=parts.token_bytes,
+    )
+    route = [world.provider, backup]
+    receipts = Receipts(store=world.store, route=route, metrics=metrics, clock=world.clock)
     receipts.receive("backup", FROM_GATEWAY)
+    metrics.flush()
     assert message(world, id).delivery == "sent"
     assert counted(world) == {
-        "receipt:backup:foreign_route": 1,
-        "receipt:backup:unknown_message": 1,
+        "backup:foreign_route": 1,
+        "backup:unknown_message": 1,
     }
 
 
@@ -171,7 +189,7 @@ def test_a_purged_verification_and_a_test_are_passed_over(world: ServiceWorld, i
     test_id = api.start("+12025550150").json["id"]
     told(world, receipt(f"{test_id.removeprefix('ver_')}-1"))
     assert api.read(test_id).json["delivery"]["status"] != "delivered"
-    assert counted(world) == {"receipt:fake:unknown_message": 1, "receipt:fake:test": 1}
+    assert counted(world) == {"fake:unknown_message": 1, "fake:test": 1}
 
 
 def test_before_it_is_handed_over_nothing_is_believed_and_during_it_all(
@@ -195,7 +213,7 @@ def test_before_it_is_handed_over_nothing_is_believed_and_during_it_all(
     sender_over(world, quick).run_once()
     found = message(world, id)
     assert (found.delivery, found.provider_id, found.handed_by) == ("delivered", "fake-1", None)
-    assert counted(world) == {"receipt:fake:not_handed_over": 1}
+    assert counted(world) == {"fake:not_handed_over": 1, "fake:delivered": 1}
 
 
 def test_a_lost_answer_is_settled_by_a_receipt(world: ServiceWorld) -> None:
@@ -220,3 +238,24 @@ def test_what_is_sent_anew_has_a_name_of_its_own_of_the_same_shape() -> None:
     assert reference(v.id, v.newest) == "0" * 32 + "-1"
     assert reference(v.id, again) == "0" * 32 + "-2001"
     assert our_reference(reference(v.id, again))
+
+
+def test_what_was_learnt_is_counted_and_how_long_a_message_took(
+    world: ServiceWorld, id: str
+) -> None:
+    world.clock.turn(seconds=3)
+    for _ in range(2):
+        told(world, receipt(name(world), word="DELIVRD"))
+    assert counted(world) == {"fake:delivered": 2}
+    [delay] = [t for t in totals(world.store, ["fake"]) if t.metric is DELIVERY_DELAY]
+    assert delay.counts["sum"] == 3_000_000  # once
+
+
+def test_a_lost_answer_that_a_receipt_settles_is_counted(world: ServiceWorld) -> None:
+    world.provider.can_ask = True
+    world.provider.next = [Unknown("timeout")]
+    id = world.service.start(ME, NUMBER).verification.id
+    world.sender.run_once()
+    told(world, receipt(reference(id, message(world, id)), id="fake-1"))
+    assert message(world, id).delivery == "delivered"
+    assert counted(world, SENDS)["fake:settled"] == 1
