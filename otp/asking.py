@@ -64,6 +64,8 @@ class Asker:
         """
         count = 0
         for lost in (True, False):
+            if not lost and self._something_waits():
+                break
             due = self._store.due_asks(self._provider.name, self._clock(), _AT_ONCE, lost=lost)
             for name in due:
                 if self._is_closed():
@@ -73,6 +75,11 @@ class Asker:
                 except QuotaExceeded:
                     break  # the route's calls are used up, or kept for what is to be sent
         return count
+
+    def _something_waits(self) -> bool:
+        """Whether a message is due: it goes before questions that can wait."""
+        due = self._store.next_due()
+        return due is not None and due <= self._clock()
 
     def _is_closed(self) -> bool:
         """Whether the gateway is left alone now, by its own wish or since it does not work."""
@@ -126,8 +133,11 @@ class Asker:
             raise
 
     def _price(self, challenge: Challenge) -> Price:
-        """One call of the route. A fifth of them is kept from questions that can wait."""
+        """The calls of the route that it may take: without an id of the gateway's, two. A fifth of
+        all is kept from questions that can wait."""
         calls = ceiling(self._provider)
+        if challenge.provider_id is None:
+            calls *= 2
         if challenge.is_lost:
             return Price(take=calls)
         return Price(take=calls, room=tuple(c._replace(limit=c.limit * 4 // 5) for c in calls))

@@ -14,7 +14,8 @@ from typing import Final
 
 from otp import phone
 from otp.breaker import State
-from otp.errors import OtpError, ProviderError, Unreachable
+from otp.errors import OtpError, ProviderError, QuotaExceeded, Unreachable
+from otp.handover import ceiling
 from otp.providers import Provider
 from otp.routes import Routes
 from otp.settings import Settings
@@ -156,7 +157,11 @@ class Doctor:
         for provider in self.route:
             name, before = provider.name, self.clock()
             try:
+                self.store.take(ceiling(provider) * 2, before)
                 balance = provider.balance()
+            except QuotaExceeded:
+                yield _warning("account", f"Route {name} has no call left.", "Try again later.")
+                continue
             except ProviderError as error:
                 says = f"Route {name}: {error.detail or error.reason}"
                 if isinstance(error, Unreachable) and error.account:

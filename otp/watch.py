@@ -129,7 +129,8 @@ class Watch:
         for provider in self._route:
             try:
                 turn = Quota("balance", f"balance:{provider.name}", 1, _BALANCE_EVERY)
-                self._store.take([turn, *ceiling(provider)], self._clock())
+                # By the new name of the balance, and perhaps by the old one.
+                self._store.take([turn, *ceiling(provider) * 2], self._clock())
                 left = provider.balance().credits
             except QuotaExceeded:
                 continue  # it was looked at lately, or messages need the calls
