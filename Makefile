@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench format docs lock clean
+.PHONY: help install run test lint bench soak format docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ lint: .venv/installed-dev ## ruff and mypy
 
 bench: .venv/installed ## pairs of start and check a second, beside a bare Flask (ARGS=--quick)
 	@$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/installed-dev ## faults drawn from a seed against handsets' ledger, 10,000 sends; then a full queue (ARGS=--seed 2)
+	@$(BIN)/python -m tests.soak $(ARGS)
+	@$(BIN)/python -m tests.soak --drain 3
 
 format: .venv/installed-dev ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
