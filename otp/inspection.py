@@ -169,12 +169,6 @@ def _of_price(text: str, use: Use) -> Iterator[Finding]:
         )
     elif cost.parts > (2 if strange else 1):
         yield Finding(Severity.WARNING, "parts", f"costs {_parts(cost)}: make it shorter.")
-    if lost := [char for char in "^|" if char in text and not strange]:
-        yield Finding(
-            Severity.WARNING,
-            "lost",
-            f"holds {' and '.join(lost)}, for which a gateway may put a question mark.",
-        )
 
 
 def _parts(cost: Size) -> str:

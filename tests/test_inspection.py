@@ -152,8 +152,8 @@ def test_a_plain_text_of_two_parts_is_doubtful() -> None:
     assert "parts" not in found(DEFAULT + "a" * 70)
 
 
-def test_what_a_gateway_may_replace_is_told() -> None:
-    assert "^ and |" in found(DEFAULT + " ^|")["lost"].sentence
+def test_what_a_gateway_would_replace_goes_out_as_unicode_and_is_told() -> None:
+    assert "U+005E" in found(DEFAULT + " ^")["unicode"].sentence
 
 
 # -- how it reads ---------------------------------------------------------------------------------
