@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Flask
-from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
 
 from otp import log
@@ -188,7 +188,7 @@ def _replay(world: World, asked: Asked, caller: Caller, raw: bytes) -> Replay | 
 
 
 def _json(value: Mapping[str, object], status: HTTPStatus) -> Answered:
-    return Answered.of(to_json(value), status, "application/json")
+    return Answered.of(json.dumps(value).encode(), status, "application/json")
 
 
 def _refusal(world: World, asked: Asked, error: Exception) -> Answered:
