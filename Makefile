@@ -19,10 +19,16 @@ run: .venv/installed ## demo mode on http://127.0.0.1:8000 (HOST=0.0.0.0 to reac
 	    exec $(BIN)/flask serve --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev chromium lint ## lint, types and every test
-	@said=$$(mktemp); $(BIN)/python -m pytest -m fuzz >$$said 2>&1 & fuzz=$$!; \
-	    trap 'kill $$fuzz 2>/dev/null; rm -f $$said' EXIT; \
-	    $(BIN)/python -m pytest -m "not fuzz"; rest=$$?; \
-	    wait $$fuzz; found=$$?; cat $$said; exit $$((rest > found ? rest : found))
+	@$(MAKE) --no-print-directory --keep-going -j3 --output-sync=target \
+	    test-fuzz test-process test-rest
+
+# Side by side: the processes of the second mostly wait for each other.
+.PHONY: test-fuzz test-process test-rest
+test-fuzz test-process test-rest: .venv/installed-dev
+	@$(BIN)/python -m pytest -m "$(TESTS_$(@:test-%=%))"
+TESTS_fuzz := fuzz
+TESTS_process := process and not fuzz
+TESTS_rest := not process and not fuzz
 
 lint: .venv/installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

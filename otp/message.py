@@ -17,8 +17,7 @@ _GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# Without ^ and |, which are in it as well: the MOBtexting gateway makes ? of them, so they go out as
-# Unicode, whole.
+# Without ^ and |, which are in it too: MOBtexting's gateway makes ? of them, so they go as Unicode.
 _GSM_EXTENSION: Final = frozenset("\f{}\\[~]€")
 _PLACEHOLDERS: Final = {"code", "service", "minutes"}
 
