@@ -21,7 +21,7 @@ from typing import Any, Final
 from flask import Flask
 
 import app
-from otp import passcode, proof
+from otp import log, passcode, proof
 from otp.keys import Keyring
 from otp.log import scrub
 from otp.phone import Phone
@@ -43,6 +43,7 @@ def _put(owner: Any, name: str, value: Any) -> None:
 
 def _log_lines() -> None:
     logging.disable(logging.INFO)
+    _put(log.Logger, "info", lambda self, event, *args, **values: None)
 
 
 def _scrubbing() -> None:
@@ -84,7 +85,7 @@ def _writer_thread() -> None:
 
 
 def _limits() -> None:
-    _put(counters, "pay", lambda connection, price, now: None)
+    _put(counters, "pay", lambda connection, price, seen, now: None)
 
 
 def _security_headers() -> None:
@@ -113,7 +114,7 @@ def _policy_look_up() -> None:
 
 
 def _resume_look_up() -> None:
-    _put(SqlStore, "pending", lambda self, client_id, phone, purpose: None)
+    _put(SqlStore, "_pending", lambda self, connection, like, now: None)
 
 
 def _strict_body() -> None:
@@ -125,7 +126,7 @@ def _strict_body() -> None:
 
 def _proof() -> None:
     def issue(self: Any, v: Any) -> proof.Proof:
-        return proof.Proof("eyJ" + "x" * 600, v.ended_at + proof.LIFE)
+        return proof.Proof("eyJ" + "x" * 600, v.proof_expires_at)
 
     _put(proof.Prover, "issue", issue)
 

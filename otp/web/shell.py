@@ -2,8 +2,8 @@
 
 A door is a function from what was asked to the answer. Each is a route of Flask. A request that
 names a door by exactly its path and method is given to it straight: contexts, hooks, routing and
-responses take a third of a start's time in Python. Every other request goes through Flask. Both
-ways make the same steps, and `tests/web/test_shell.py` holds their answers against each other.
+responses would take a fifth of a start's time. Every other request goes through Flask. Both ways
+make the same steps, and `tests/web/test_shell.py` holds their answers against each other.
 """
 
 from __future__ import annotations
