@@ -12,6 +12,7 @@ from otp.web.examples import IDEMPOTENCY_KEY
 from otp.web.models import NUMBER
 
 METRICS_TOKEN = "metrics-token-for-tests"
+WEBHOOK_SECRET = "webhook-secret-for-tests"
 REFUSALS = {"wrong_code", "invalid_phone_number", "idempotency_mismatch", "invalid_proof"}
 FAULTS = {
     ("/code", "not_a_code"),
@@ -20,6 +21,7 @@ FAULTS = {
     ("/device", "not_allowed"),
 }
 
+_OPENS = {"/metrics": METRICS_TOKEN, "/receipts/{route}": WEBHOOK_SECRET}
 _RUN = os.getpid()  # another one each time, so that no run meets what an earlier one left
 _numbers = (f"+9198764{number % 100_000:05}" for number in itertools.count(_RUN * 997))
 _names = (f"name-{_RUN}-{number}" for number in itertools.count())
@@ -34,10 +36,10 @@ def before_call(
     Else most requests would be refused for the wait of that number, or for that name, whatever
     else is wrong with them.
     """
-    if case.path == "/metrics":
+    if opens := _OPENS.get(case.path):
         for headers in (case.headers, kwargs.get("headers") or {}):
             if "otp_" in headers.get("Authorization", ""):  # a key, where no key is of use
-                headers["Authorization"] = f"Bearer {METRICS_TOKEN}"
+                headers["Authorization"] = f"Bearer {opens}"
     if case.headers.get("Idempotency-Key") == IDEMPOTENCY_KEY:
         case.headers["Idempotency-Key"] = next(_names)
     if isinstance(case.body, dict) and case.body.get("phone_number") == NUMBER:

@@ -19,7 +19,7 @@ import pytest
 from otp.web.operations import OPERATIONS
 from tests.gateway import Gateway
 from tests.processes import ROOT, Server, add_client, environment, free_port
-from tests.web.schemathesis_hooks import METRICS_TOKEN
+from tests.web.schemathesis_hooks import METRICS_TOKEN, WEBHOOK_SECRET
 
 pytestmark = [pytest.mark.process, pytest.mark.fuzz]
 
@@ -79,8 +79,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder, port = tmp_path_factory.mktemp("site"), free_port()
     url = f"http://127.0.0.1:{port}"
     with Gateway() as gateway:
-        more = {**BOUNDLESS, "OTP_PUBLIC_URL": url, "OTP_METRICS_TOKEN": METRICS_TOKEN}
-        env = environment(folder, gateway.url, **more)
+        more = {
+            "OTP_PUBLIC_URL": url,
+            "OTP_METRICS_TOKEN": METRICS_TOKEN,
+            "OTP_MOBTEXTING_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        }
+        env = environment(folder, gateway.url, **BOUNDLESS, **more)
         ours, another = add_client(env), add_client(env)
         with Server(env, port=port):
             yield Site(url, ours, another)
