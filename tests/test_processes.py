@@ -300,7 +300,7 @@ def test_without_a_sender_of_its_own_the_server_leaves_the_queue_to_others(
     assert len(gateway.messages) == 2
 
 
-def test_a_body_in_pieces_is_read_to_its_limit_and_no_further(site: Site) -> None:
+def test_a_body_in_pieces_is_taken_to_its_limit_and_no_further(site: Site) -> None:
     for size, status in ((4096, 422), (4097, 413), (50_000, 413)):
         filler = "9" * (size - len('{"phone_number": ""}'))
         raw = f'{{"phone_number": "{filler}"}}'.encode()
