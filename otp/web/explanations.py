@@ -166,8 +166,9 @@ EXPLANATIONS: Final = {
         person="Too many messages or requests came for this number or from where you are. Wait "
         "until the time that is shown is over, then try again.",
         developer="With “client” your own requests are too many: slow down, with RateLimit as a "
-        "guide. With “address” from a server, send the person's address as “client_ip”. The others "
-        "guard a number or a country: leave them to the person.",
+        "guide. “address” is where the person is: look whether your server sends one and the same "
+        "“client_ip” for all. The others guard a number, a country or one verification: leave "
+        "them to the person.",
         again="After “retry_in” seconds, which Retry-After says too. Earlier gets this answer.",
     ),
     "internal": Explanation(

@@ -89,9 +89,10 @@ class Operation:
 class Reading:
     """One document, opened.
 
-    *extensions* is what single problems say besides, by their words, and *meanings* what these are
-    for; *standard* is what every problem says, and any path may answer those in *everywhere*.
-    *carriers* has, for each header, the statuses of the answers that carry it; none: all do.
+    *extensions* is what single problems say besides, by their words, and *meanings* their status
+    and what they mean; *standard* is what every problem says, and any path may answer those in
+    *everywhere*. *carriers* has, for each header, the statuses of the answers that carry it; none:
+    all do.
     """
 
     def __init__(self, document: Json) -> None:
@@ -99,7 +100,9 @@ class Reading:
         schemas = document["components"]["schemas"].values()
         problems = {_word(schema): schema for schema in schemas if _is_problem(schema)}
         common = set.intersection(*(set(schema["properties"]) for schema in problems.values()))
-        self.meanings = {word: schema["description"] for word, schema in problems.items()}
+        self.meanings = {
+            word: (_status(schema), schema["description"]) for word, schema in problems.items()
+        }
         self.extensions = {
             word: [one for one in _members(schema) if one.name not in common]
             for word, schema in problems.items()
@@ -159,7 +162,7 @@ class Reading:
     def _carriers(self) -> Mapping[str, Sequence[int]]:
         said = [row for _, _, said in self._said() for row in said["responses"].items()]
         said += [
-            (self._resolved(schema)["properties"]["status"]["const"], answer)
+            (_status(self._resolved(schema)), answer)
             for answer in self.document["components"]["responses"].values()
             for schema in _schemas(answer)
         ]
@@ -236,6 +239,10 @@ def _schemas(body: Json) -> Sequence[Json]:
 
 def _is_problem(schema: Json) -> bool:
     return {"type", "title", "error"} <= set(schema.get("properties", ()))
+
+
+def _status(problem: Json) -> int:
+    return int(problem["properties"]["status"]["const"])
 
 
 def _word(problem: Json) -> str:

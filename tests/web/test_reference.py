@@ -126,7 +126,7 @@ def test_every_operation_is_under_its_own_name_with_all_that_it_takes_and_answer
 
 
 def test_no_member_of_any_schema_is_left_out(html: str) -> None:
-    made, parts = document(URL), slices(html)
+    made, said_under, parts = document(URL), sections(html), slices(html)
     bodies = {
         name: said["operationId"]
         for _, _, said in operations(made)
@@ -134,6 +134,11 @@ def test_no_member_of_any_schema_is_left_out(html: str) -> None:
     }
     for name, schema in made["components"]["schemas"].items():
         if name.endswith("Problem"):
+            status = schema["properties"]["status"]["const"]
+            assert (
+                f"{status} {schema['description']}"
+                in said_under[schema["properties"]["error"]["const"]]
+            )
             here = parts[schema["properties"]["error"]["const"]]
             here += parts["problems"].partition("Any path")[0]
         else:
