@@ -15,7 +15,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
 from otp import errors, log
-from otp.web import World, body, counting, floods, rendering, sign_in, visits
+from otp.web import World, body, counting, floods, reference, rendering, sign_in, visits
 from otp.web.headers import install
 from otp.web.kinds import KINDS, Kind
 from otp.web.problems import headers, kind_of, retry_in
@@ -58,6 +58,7 @@ def create_pages(world: World, *, messages: Callable[[], Sequence[Message]] | No
     visits.guard(app, world, visit)
     sign_in.add(app, world, visit)
     _add_plain_pages(app, world, messages)
+    reference.add(app, world)
     _add_problem_pages(app, world)
     return app
 
@@ -70,12 +71,6 @@ def _add_plain_pages(
         if world.settings.sign_in == "open":
             return see_other("/sign-in")
         return page("about.html")
-
-    @app.get("/problems/<word>")
-    def explanation(word: str) -> Response:
-        if word not in KINDS:
-            raise NotFound
-        return page("explanation.html", kind=KINDS[word])
 
     @app.get("/demo/phone")
     def demo_phone() -> Response:

@@ -40,9 +40,12 @@ class Schemas:
             inputs, ref_template=_REF, schema_generator=_Plain
         )
         self._of = {form: schema for (form, _), schema in made.items()}
+        told = str((self._of, definitions))
         self.all: Json = {
             name: {key: value for key, value in schema.items() if key != "title"}
             for name, schema in definitions["$defs"].items()
+            # One of a type that writes its own schema is made all the same.
+            if f"'{_REF.format(model=name)}'" in told
         }
         self._standard = self.all.pop("Problem")
         self._extensions = self.all.pop("Extensions")["properties"]

@@ -172,3 +172,22 @@ def test_webotp_fills_in_the_code_and_signs_in(world: ServiceWorld, look: Look) 
     window.page.evaluate("code => window.give({ code })", world.deliver())
     expect(window.page.get_by_role("heading", name="You are signed in")).to_be_visible()
     assert window.complaints == []
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_api_and_its_problems_can_be_read(
+    look: Look, viewport: dict[str, int], scheme: str
+) -> None:
+    window = look(viewport=viewport, color_scheme=scheme)
+    for path in ("/docs", "/problems", "/problems/quota_exceeded"):
+        window.page.goto(path)
+        is_sound(window.page)
+    window.page.get_by_role("link", name="Check the code that a person typed").first.click()
+    expect(window.page).to_have_url(re.compile("/docs#checkCode$"))
+    expect(window.page.locator("#checkCode")).to_be_in_viewport()
+    window.page.get_by_role("link", name="wrong_code").first.click()
+    expect(window.page.get_by_role("heading", name="That code is not right")).to_be_visible()
+    assert not [url for url in window.asked if ".js" in url]
+    assert window.complaints == []
+    assert {url.split("/")[2] for url in window.asked} == {window.base.split("/")[2]}

@@ -40,7 +40,8 @@ FORM = "application/x-www-form-urlencoded"
 PLACES = {"/sign-in", "/sign-in/code", "/sign-in/done"}
 FORMS = ["/sign-in", "/sign-in/code", "/sign-in/resend", "/sign-in/cancel", "/sign-out"]
 PAGES = ["/", "/sign-in", "/sign-in/code", "/sign-in/done", "/demo/phone", "/problems/wrong_code",
-         "/problems/nothing", "/static/otp.css", "/static/otp.js", "/nothing"]  # fmt: skip
+         "/problems/nothing", "/problems", "/docs", "/static/otp.css", "/static/otp.js",
+         "/nothing"]  # fmt: skip
 ANSWERED = {200, 206, 303, 304, 400, 403, 404, 405, 413, 415, 422, 429}
 
 

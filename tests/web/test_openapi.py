@@ -121,6 +121,12 @@ def test_every_operation_has_a_name_of_its_own_and_is_explained() -> None:
         assert len(set(row.words)) == len(row.words), row.id
 
 
+def test_it_holds_no_schema_that_nothing_refers_to() -> None:
+    made = document(URL)
+    for name in made["components"]["schemas"]:
+        assert f"'#/components/schemas/{name}'" in str(made), name
+
+
 def test_every_extension_of_a_problem_is_one_that_is_typed() -> None:
     typed = set(answers.Extensions.__annotations__)
     told = {name for kind in KINDS.values() for name in (*kind.members, *kind.at_times)}
