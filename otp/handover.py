@@ -95,10 +95,10 @@ class HandOver:
         sms = self._sms(claim, code)
         refusal: Unreachable | None = None
         for provider in self._route:
-            asked_at = self._clock()
             try:
                 if not self._routes.may_try(provider.name, provider.patience):
                     continue
+                asked_at = self._clock()
                 self._commit(claim, code, provider)
                 provider_id = provider.send(sms)
             except QuotaExceeded as full:
