@@ -175,7 +175,8 @@ def assemble(
         bell=bell,
         chores=[
             Chore("sweep", timedelta(minutes=1), service.sweep),
-            Chore("watch", watch.EVERY, watching.look),
+            Chore("watch", watch.EVERY, watching.look_at_store),
+            Chore("balance", watch.EVERY, watching.look_at_accounts),
             *(Chore("ask", asking.EVERY, asker.ask_all) for asker in askers),
         ],
         threads=settings.sender_threads,

@@ -21,6 +21,8 @@ FAILURES: Final = 5
 
 _FIRST_REST: Final = timedelta(seconds=5)
 _LONGEST_REST: Final = timedelta(seconds=60)
+_LONGEST_REST_IF_CERTAIN: Final = timedelta(seconds=20)
+"""What is certainly not taken is lost by no try, so nobody need wait for a minute."""
 
 
 class State(StrEnum):
@@ -68,15 +70,27 @@ class Breaker:
         """It answered as it should, were it with the refusal of one message."""
         return CLOSED
 
-    def failed(self, reason: str, now: datetime, *, refused: bool = False) -> Breaker:
-        """No answer, or none to be had from it; *refused*: the account is, whatever the message."""
-        if self.state(now) is State.OPEN:
-            return self  # it was asked before it opened
+    def failed(
+        self,
+        reason: str,
+        now: datetime,
+        *,
+        refused: bool = False,
+        certain: bool = False,
+        asked_at: datetime | None = None,
+    ) -> Breaker:
+        """No answer, or none to be had from it; *refused*: the account is, whatever the message.
+
+        *certain*: the message was not taken. It was *asked_at* that time, if that is known.
+        """
+        if self.state(asked_at or now) is State.OPEN or self.state(now) is State.OPEN:
+            return self  # it was asked before it opened, or before its rest was over
         failures = self.failures + 1
         v = replace(self, failures=failures, reason=reason, refused=refused, tried_until=None)
         if not (refused or failures >= FAILURES or self.open_until):
             return v
-        rest = min(_FIRST_REST * 2 ** min(self.trips, 10), _LONGEST_REST)
+        longest = _LONGEST_REST_IF_CERTAIN if certain else _LONGEST_REST
+        rest = min(_FIRST_REST * 2 ** min(self.trips, 10), longest)
         return replace(v, trips=self.trips + 1, open_until=now + rest)
 
     def busy(self, wait: timedelta, now: datetime) -> Breaker:

@@ -98,13 +98,14 @@ class HandOver:
             try:
                 if not self._routes.may_try(provider.name, provider.patience):
                     continue
+                asked_at = self._clock()
                 self._commit(claim, code, provider)
                 provider_id = provider.send(sms)
             except QuotaExceeded as full:
                 self._routes.full(provider.name, full.retry_in)
             except Unreachable as error:
                 self._tell(claim, "send_not_taken", provider, error)
-                self._blame(provider, error)
+                self._blame(provider, error, asked_at)
                 refusal = error
             except Rejected as error:
                 self._tell(claim, "send_refused", provider, error)
@@ -114,7 +115,7 @@ class HandOver:
             except Unknown as error:
                 self._tell(claim, "send_unknown", provider, error)
                 self._lost(claim, error.reason, provider)
-                self._routes.failed(provider.name, error.reason)
+                self._routes.failed(provider.name, error.reason, asked_at=asked_at)
                 return
             except (ClaimLost, NotFound):
                 return
@@ -241,12 +242,18 @@ class HandOver:
 
     # -- the route ------------------------------------------------------------------------------
 
-    def _blame(self, provider: Provider, error: Unreachable) -> None:
+    def _blame(self, provider: Provider, error: Unreachable, asked_at: datetime) -> None:
         """What a message that was not taken says about its route, if it does."""
         if error.for_all and error.retry_in:
             self._routes.busy(provider.name, error.retry_in)
         elif error.retry_in is None:
-            self._routes.failed(provider.name, error.reason, refused=error.account)
+            self._routes.failed(
+                provider.name,
+                error.reason,
+                refused=error.account,
+                certain=True,
+                asked_at=asked_at,
+            )
         else:
             self._routes.worked(provider.name)  # it answered, and asks to wait with this message
 

@@ -111,11 +111,24 @@ class Routes:
             if was.trips:
                 _log.warning("breaker_closed", route=name)
 
-    def failed(self, name: str, reason: str, *, refused: bool = False) -> None:
-        """It did not answer, or so that nothing can be had from it; *refused*: our account is."""
+    def failed(
+        self,
+        name: str,
+        reason: str,
+        *,
+        refused: bool = False,
+        certain: bool = False,
+        asked_at: datetime | None = None,
+    ) -> None:
+        """It did not answer, or so that nothing can be had from it; *refused*: our account is;
+        *certain*: the message was not taken. It was *asked_at* that time, if that is known."""
         now = self._clock()
+
+        def failed(breaker: Breaker) -> Breaker:
+            return breaker.failed(reason, now, refused=refused, certain=certain, asked_at=asked_at)
+
         with suppress(Unavailable):
-            was = self._turn(name, lambda breaker: breaker.failed(reason, now, refused=refused))
+            was = self._turn(name, failed)
             found = self._seen[name]
             if found.trips > was.trips:
                 rest = (found.free_at(now) - now).total_seconds()

@@ -15,13 +15,13 @@ from typing import Final
 
 from otp import log
 from otp.breaker import State
-from otp.budget import LEVELS
+from otp.budget import FULL_LASTS, LEVELS
 from otp.errors import ProviderError, QuotaExceeded, Unreachable
 from otp.handover import ceiling
 from otp.providers import Provider
 from otp.routes import Routes
 from otp.store import Quota, Store
-from otp.store.flags import SENDER_SEEN
+from otp.store.flags import SENDER_SEEN, budget_full_flag
 
 EVERY: Final = timedelta(seconds=2)
 """How often `look` is to be called."""
@@ -83,11 +83,21 @@ class Watch:
 
     def look(self) -> None:
         """Tell what is newly wrong, and that somebody looks. Raises `Unavailable`."""
+        self.look_at_store()
+        self.look_at_accounts()
+
+    def look_at_store(self) -> None:
+        """Without the balances: who waits for no gateway tells at once. Raises `Unavailable`."""
         now = self._clock()
         if self._beat_at is None or abs(now - self._beat_at) >= _BEAT:
             self._store.put_flag(SENDER_SEEN, now.isoformat())
             self._beat_at = now
-        for alarm in (*self._budgets(), *self._breakers(), *self._queue(), *self._balances()):
+        for alarm in (*self._budgets(), *self._breakers(), *self._queue()):
+            self._tell(alarm)
+
+    def look_at_accounts(self) -> None:
+        """The balances, as slow as their gateways. Raises `Unavailable`."""
+        for alarm in self._balances():
             self._tell(alarm)
 
     # -- what may be wrong ----------------------------------------------------------------------
@@ -95,7 +105,8 @@ class Watch:
     def _budgets(self) -> Iterator[Alarm]:
         for quota in self._budget:
             used = self._store.used(quota, self._clock()).taken
-            reached = [level for level in LEVELS if used * 100 >= level * quota.limit]
+            full = self._refuses(quota)
+            reached = [level for level in LEVELS if full or used * 100 >= level * quota.limit]
             hours = round(quota.window / timedelta(hours=1), 2)
             for level in reached[:1]:
                 stops = level == LEVELS[0]
@@ -106,6 +117,11 @@ class Watch:
                     + (": starts are refused until some of it is free again." if stops else "."),
                     is_critical=stops,
                 )
+
+    def _refuses(self, quota: Quota) -> bool:
+        """Whether a start was refused lately that did not fit, though a part or two may be left."""
+        seen = self._store.flag(budget_full_flag(quota.window))
+        return seen is not None and self._clock() - datetime.fromisoformat(seen) < FULL_LASTS
 
     def _breakers(self) -> Iterator[Alarm]:
         now = self._clock()

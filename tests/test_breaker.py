@@ -70,6 +70,24 @@ def test_what_was_under_way_when_it_opened_does_not_prolong_its_rest() -> None:
     assert breaker.failed("timeout", START + SECOND) is breaker
 
 
+def test_nor_does_it_once_its_rest_is_over() -> None:
+    breaker = opened()
+    at = breaker.free_at(START)
+    assert breaker.failed("timeout", at + SECOND, asked_at=START) is breaker
+    tried = breaker.tried(at, PATIENCE)
+    assert tried.failed("timeout", at + SECOND, asked_at=START) is tried
+    assert tried.failed("timeout", at + SECOND, asked_at=at).trips == 2
+
+
+def test_where_no_try_loses_a_message_nobody_waits_for_a_minute() -> None:
+    breaker, now, rests = CLOSED, START, []
+    for _ in range(5):
+        breaker = breaker.failed("account_refused", now, refused=True, certain=True)
+        rests.append((breaker.free_at(now) - now) / SECOND)
+        now = breaker.free_at(now)
+    assert rests == [5, 10, 20, 20, 20]
+
+
 def test_a_wish_of_the_gateway_is_kept_to_and_is_no_failure() -> None:
     breaker = CLOSED.busy(40 * SECOND, START)
     assert breaker.free_at(START) == START + 40 * SECOND

@@ -115,9 +115,13 @@ class Used:
 
     def __init__(self, **hours: int) -> None:
         self.taken = hours
+        self.flags: dict[str, str | None] = {}
 
     def used(self, quota: Quota, _: object) -> store.Used:
         return store.Used(self.taken[quota.bucket], timedelta())
+
+    def put_flag(self, name: str, value: str | None) -> None:
+        self.flags[name] = value
 
 
 def told_of(alarm: BudgetAlarm, written: io.StringIO, wanted: int) -> list[tuple[float, int]]:
@@ -138,6 +142,7 @@ def test_a_refusal_for_the_hour_says_nothing_of_the_day_that_has_room() -> None:
     assert told_of(alarm, written, wanted=3) == [
         (1.0, 50), (1.0, 80), (1.0, 100), (24.0, 50), (24.0, 80),
     ]  # fmt: skip
+    assert set(kept.flags) == {"budget_full:3600"}
     kept.taken["hour"] = 4  # a shorter message went through
     assert told_of(alarm, written, wanted=1) == []
     assert told_of(alarm, written, wanted=3) == [], "told once, until it is another window"

@@ -115,6 +115,23 @@ def test_a_number_that_is_refused_says_nothing_against_its_route(world: ServiceW
     assert world.store.breakers() == {}
 
 
+def test_an_account_that_is_in_order_again_is_noticed_within_20_seconds(
+    world: ServiceWorld,
+) -> None:
+    start(world)
+    world.provider.next = [REFUSED] * 20
+    for _ in range(180):
+        world.sender.run_once()
+        world.clock.turn(seconds=1)
+    world.provider.next = []
+    rest = another(world).breakers()["fake"].free_at(world.clock()) - world.clock()
+    assert rest <= timedelta(seconds=20)
+    world.clock.turn(seconds=20)
+    start(world, numbers(1)[0])
+    world.sender.run_once()
+    assert world.provider.sent[0].to.e164 == numbers(1)[0]
+
+
 def test_while_every_route_refuses_the_account_nothing_is_accepted_that_could_not_leave(
     world: ServiceWorld,
 ) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from otp.breaker import FAILURES
 from otp.chores import Chore
-from otp.errors import ProviderError, Unknown, Unreachable
+from otp.errors import ProviderError, Unavailable, Unknown, Unreachable
 from otp.phrasebook import Phrasebook
+from otp.providers import Balance
 from otp.providers.notify import poster
 from otp.providers.transport import session
 from otp.quotas import Quotas
@@ -99,6 +100,44 @@ def test_a_budget_is_told_at_half_four_fifths_and_all_of_it(
         "text": "Acme: 50 % of the send budget of 1 hours is used.",
         "at": "2026-11-22T08:39:27Z",
     }
+
+
+def test_a_budget_that_refuses_is_told_though_a_part_of_it_is_left(
+    tmp_path: Path, posted: Posted
+) -> None:
+    """Messages of two parts never use up an odd budget."""
+    world = ServiceWorld(
+        tmp_path,
+        OTP_SEND_BUDGET="5/hour",
+        OTP_MESSAGE="{code} is your {service} code. It is valid for {minutes} minutes." + " x" * 60,
+    )
+    start(world, "+919876543210")
+    start(world, "+919876543310")
+    with pytest.raises(Unavailable):
+        start(world, "+919876543410")
+    watch(world, posted).look()
+    assert posted.events == [("budget_100", "critical")]
+    world.close()
+
+
+def test_no_alarm_waits_for_a_gateway_that_is_slow_to_tell_its_balance(
+    world: ServiceWorld, posted: Posted
+) -> None:
+    asked: list[None] = []
+
+    class Slow(FakeProvider):
+        def balance(self) -> Balance:
+            asked.append(None)
+            return super().balance()
+
+    looking = watch(world, posted, Slow(name="fake"))
+    Routes(world.store, ["fake"], world.clock).failed("fake", "account_refused", refused=True)
+    looking.look_at_store()
+    assert (posted.events, asked) == ([("account_refused", "critical")], [])
+    looking.look_at_accounts()
+    assert asked == [None]
+    chores = {thread.name for thread in world.sender._chores._threads}
+    assert {"otp-watch", "otp-balance"} <= chores
 
 
 def test_a_route_that_opened_is_told_and_a_refused_account_by_its_own_word(

@@ -20,6 +20,12 @@ _FIELDS: Final = _ACCOUNT_FIELDS | {"to", "message", "type", "custom"}
 _REPEAT_WAIT: Final = timedelta(seconds=60)
 """Texts refused as spam are not offered again within seconds: that gets senders blocked."""
 
+_THIS_ALONE: Final = timedelta()
+"""No wait that anybody asked for: it says that this message was meant, and not its route."""
+
+_CREDIT: Final = re.compile(r"\b(balance|credits?|funds|recharge)\b", re.IGNORECASE)
+"""What a refusal for want of credit says. Under which code it comes is documented nowhere."""
+
 _SUCCESS: Final = {200, 202}
 _ACCOUNT: Final = {
     401: "It does not accept the access token. Check the token, and the list of addresses it may "
@@ -64,6 +70,8 @@ def sent_id(answer: Answer) -> str:
     if faulty and faulty <= _ACCOUNT_FIELDS:
         raise account_refused(f"It does not accept its {', '.join(sorted(faulty))}: check them.")
     if codes & _MESSAGE.keys() or (status == "ERROR" and codes <= _SUCCESS):
+        if not faulty and _CREDIT.search(str(content.get("message", ""))):
+            raise account_refused(_ACCOUNT[402])
         named = ", ".join(sorted(faulty & _FIELDS)) or "no field is named"
         why = _MESSAGE.get(max(codes), "It gives no code for why")
         raise Rejected("refused", f"The gateway refuses this message for good. {why} ({named}).")
@@ -95,9 +103,13 @@ def told(answer: Answer) -> Mapping[str, Any] | None:
     raise Unknown("garbled", "The gateway's answer cannot be understood.")
 
 
-def account_refused(detail: str) -> Unreachable:
+def account_refused(detail: str, *, this_alone: bool = False) -> Unreachable:
+    """*this_alone*: for this message, which is not offered again within seconds."""
     return Unreachable(
-        "account_refused", f"The gateway refuses this account. {detail}", account=True
+        "account_refused",
+        f"The gateway refuses this account. {detail}",
+        retry_in=_REPEAT_WAIT if this_alone else None,
+        account=True,
     )
 
 
@@ -141,6 +153,11 @@ def _refuse_for_word(status: object) -> None:
             raise account_refused(f"It says {word}: check account, sender, route and template.")
         case Fault.TEXT:
             raise Unreachable(meaning.reason, says, retry_in=_REPEAT_WAIT)
+        case Fault.COUNTRY:
+            # Anybody may type a number of that country: the route is none the worse for it.
+            raise account_refused(f"{says} It may not write to that country.", this_alone=True)
+        case Fault.HANDSET:
+            raise Unreachable(meaning.reason, says, retry_in=_THIS_ALONE)
         case Fault.PASSING:
             raise Unreachable(meaning.reason, says)
         case Fault.PARTS:

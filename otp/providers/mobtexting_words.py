@@ -19,7 +19,11 @@ class Fault(Enum):
     NUMBER = auto()
     ACCOUNT = auto()
     TEXT = auto()
+    COUNTRY = auto()
+    """Of the number: the account may not write there, and everywhere else as before."""
+    HANDSET = auto()
     PASSING = auto()
+    """The gateway itself, for now."""
     PARTS = auto()
     """Some parts of a long message may have been delivered."""
 
@@ -42,7 +46,10 @@ _GROUPS: Final = {
     "DELIVRD": Meaning(Delivery.DELIVERED),
     "TIMEOUT-DLR": Meaning(Delivery.UNKNOWN, "no_report"),
     """
-    ABSENT-SUB EXPIRED FAILED HANDSET-BUSY MEMEXEC MOB-OFF NET-ERR SERVER-ERR THROTTLED UNDELIV
+    ABSENT-SUB EXPIRED FAILED HANDSET-BUSY MEMEXEC MOB-OFF NET-ERR UNDELIV
+    """: _failed("network", Fault.HANDSET),
+    """
+    SERVER-ERR THROTTLED
     """: _failed("network", Fault.PASSING),
     """
     BARRED HANDSET-ERR INV-NUMBER INVALID-SUB SERIES-BLK SERIES-BLOCK
@@ -58,9 +65,10 @@ _GROUPS: Final = {
     """: _failed("parts_missing", Fault.PARTS),
     # PROMO-TMOUT is a promotional route at night: a code needs another route.
     """
-    INV-PROVISION INV-SCHEDULE INV-SENDER INV-SERVICE NO-ACCOUNT NO-CREDITS NOTALLOWED PROMO-TMOUT
-    SNDR-BLOCK SNDR-NOT-ALLOTED
+    INV-PROVISION INV-SCHEDULE INV-SENDER INV-SERVICE NO-ACCOUNT NO-CREDITS PROMO-TMOUT SNDR-BLOCK
+    SNDR-NOT-ALLOTED
     """: _failed("account_refused", Fault.ACCOUNT),
+    "NOTALLOWED": _failed("account_refused", Fault.COUNTRY),
     # India's registered templates. Sic: EXECEED.
     """
     DLT-ENTITY-BLACKLST DLT-ENTITY-NOT-FOUND DLT-HEADER-INACTIVE DLT-INV-ENTITY DLT-INV-TEMPLATE-ID

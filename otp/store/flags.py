@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from otp.keys import Lookup
@@ -17,6 +18,11 @@ SENDER_SEEN: Final = "sender_seen"
 
 PROXY_SEEN: Final = "proxy_seen"
 """When a request was last forwarded by a private peer while no proxy is trusted, in ISO 8601."""
+
+
+def budget_full_flag(window: timedelta) -> str:
+    """When a start last did not fit into the budget of this window, in ISO 8601."""
+    return f"budget_full:{window // timedelta(seconds=1)}"
 
 
 def blocked_flag(lookup: Lookup, phone: Phone) -> str:

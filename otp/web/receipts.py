@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from otp.errors import Forged, Unauthorized
 from otp.providers import Inbound
@@ -22,18 +23,25 @@ def add(app: Flask, world: World) -> None:
     @app.get("/receipts/<route>", endpoint="set_up_receipts")
     @app.post("/receipts/<route>")
     def receipts(route: str) -> Response:
+        asked = Asked(request.environ, request.path)
         try:
-            told = world.receipts.receive(route, _inbound(request))
+            try:
+                content = body.read(asked)
+            except RequestEntityTooLarge:
+                # Nobody learns more than that by a body of any size who does not know the secret.
+                world.receipts.receive(route, _inbound(asked, b""))
+                raise
+            told = world.receipts.receive(route, _inbound(asked, content))
         except Forged:
             raise Unauthorized from None
         return Response(json.dumps(dict(told)), content_type="application/json")
 
 
-def _inbound(request: Request) -> Inbound:
-    asked = Asked(request.environ, request.path)
+def _inbound(asked: Asked, content: bytes) -> Inbound:
+    request = asked.request
     return Inbound(
         method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
         query={name: body.parameter(asked, name) for name in request.args},
-        body=body.read(asked),
+        body=content,
     )

@@ -129,6 +129,31 @@ def test_a_validation_of_account_settings_only_is_about_the_account(
     assert all(name in refusal.detail for name in errors)
 
 
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(status=422, body={"status": "ERROR", "code": 422, "message": "No balance"}),
+        Behaviour(status=400, body={"status": "ERROR", "message": "Insufficient Balance."}),
+        Behaviour(body={"status": "ERROR", "message": "You do not have enough credits"}),
+        Behaviour(body={"status": "ERROR", "code": 422, "message": "x credit y", "errors": {}}),
+    ],
+    ids=str,
+)
+def test_want_of_credit_is_the_accounts_whatever_code_it_comes_under(
+    gateway: Gateway, behaviour: Behaviour
+) -> None:
+    """Its documentation names it as an example of a 4xx, and no code for it."""
+    refusal = outcome(gateway, behaviour)
+    assert isinstance(refusal, Unreachable)
+    assert refusal.account
+    assert "credit" in refusal.detail
+
+
+def test_a_field_that_is_named_is_not_about_credit(gateway: Gateway) -> None:
+    body = {"status": "ERROR", "code": 422, "message": "The credit.", "errors": {"to": ["x"]}}
+    assert isinstance(outcome(gateway, Behaviour(status=422, body=body)), Rejected)
+
+
 # -- refused for good ---------------------------------------------------------------------------
 
 

@@ -61,6 +61,22 @@ def test_a_text_refused_as_spam_is_not_offered_again_within_seconds(gateway: Gat
     assert refusal.retry_in == timedelta(seconds=60)
 
 
+@pytest.mark.parametrize("word", ["MOB-OFF", "ABSENT-SUB", "FAILED", "NET-ERR", "NOTALLOWED"])
+def test_a_word_about_one_number_blames_no_route(gateway: Gateway, word: str) -> None:
+    """Else anybody could stop all messages by asking for codes to a phone that is off."""
+    refusal = outcome(gateway, Behaviour(body=taken({}, status=word)))
+    assert isinstance(refusal, Unreachable)
+    assert refusal.retry_in is not None
+    assert not refusal.for_all
+
+
+@pytest.mark.parametrize("word", ["SERVER-ERR", "THROTTLED", "NO-CREDITS"])
+def test_a_word_about_the_gateway_or_the_account_does(gateway: Gateway, word: str) -> None:
+    refusal = outcome(gateway, Behaviour(body=taken({}, status=word)))
+    assert isinstance(refusal, Unreachable)
+    assert refusal.retry_in is None
+
+
 def test_every_word_of_a_failure_means_undelivered_in_a_receipt() -> None:
     pending_or_done = {
         "AWAITING-DLR": Delivery.SENT,

@@ -112,6 +112,12 @@ def test_more_than_a_report_holds_is_not_read(world: ServiceWorld, id: str) -> N
     assert world.api().read(id).json["delivery"]["status"] == "delivered"
 
 
+def test_who_does_not_know_the_secret_learns_nothing_by_a_large_body(world: ServiceWorld) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        answer = world.client().post(DOOR, headers=headers, data=b"x" * 100_000)
+        assert is_problem(answer, 401, "unauthorized")
+
+
 def test_a_store_that_is_away_lets_the_report_come_again(world: ServiceWorld, id: str) -> None:
     report(world, Delivery.DELIVERED)
     world.store.close()
