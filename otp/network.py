@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 _V6_PREFIX = 64
+_LOG_BITS = 80  # of 128 are cut off
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PLAIN = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 
@@ -39,6 +40,16 @@ class Network:
                 return cls(f"{whole}/{_V6_PREFIX}", True)
             found = found.ipv4_mapped
         return cls(str(found), False)
+
+    @property
+    def cut(self) -> str:
+        """What may stand in a log: without the last byte, or as a /48, where it is a neighbourhood
+        and not a household."""
+        if self.is_v6:
+            whole = int(ipaddress.IPv6Address(self.text.partition("/")[0]))
+            return str(ipaddress.IPv6Address(whole >> _LOG_BITS << _LOG_BITS))
+        start, dot, _ = self.text.rpartition(".")
+        return f"{start}.0" if dot else self.text
 
 
 UNKNOWN = Network("unknown", False)

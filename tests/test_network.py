@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp.network import Network
+from otp.network import UNKNOWN, Network
 
 
 @given(st.ip_addresses(v=4))
@@ -53,3 +53,20 @@ def test_what_looks_like_an_address_is_one_where_the_library_says_so(text: str) 
             Network.of(text)
     else:
         assert Network.of(text) == Network(expected, is_v6=False)
+
+
+@pytest.mark.parametrize(
+    ("address", "cut"),
+    [
+        ("198.51.100.7", "198.51.100.0"),
+        ("::ffff:198.51.100.7", "198.51.100.0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ("2001:db8::1", "2001:db8::"),
+    ],
+)
+def test_a_log_gets_a_neighbourhood_and_no_household(address: str, cut: str) -> None:
+    assert Network.of(address).cut == cut
+
+
+def test_who_has_no_address_has_none_in_the_log_either() -> None:
+    assert UNKNOWN.cut == "unknown"

@@ -33,7 +33,12 @@ _WITH_PORT: Final = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{
 
 
 def network_of(request: Request | Asked, trusted_proxies: int) -> Network:
-    """The network of the person who sent *request*; `UNKNOWN` where the peer has no address.
+    """The network of the person who sent *request*; `UNKNOWN` where the peer has no address."""
+    return network_in(request.environ, trusted_proxies)
+
+
+def network_in(environ: WSGIEnvironment, trusted_proxies: int) -> Network:
+    """The same, of a request that is only an environ yet.
 
     Where the proxies did not say what they must, it is the peer's, the nearest proxy's: all such
     requests then count together, so nobody gets a fresh count by sending nonsense.
@@ -43,14 +48,14 @@ def network_of(request: Request | Asked, trusted_proxies: int) -> Network:
     # line vanish, and an entry of their own move into its place. ProxyFix also writes whatever it
     # finds into REMOTE_ADDR, and the peer is lost.
     if trusted_proxies:
-        text: str = request.environ.get("HTTP_X_FORWARDED_FOR", "")
+        text: str = environ.get("HTTP_X_FORWARDED_FOR", "")
         entries = [entry.strip(" \t") for entry in text.rsplit(",", trusted_proxies)]
         written = entries[-trusted_proxies:]
         if len(written) == trusted_proxies and all(written):
             found = _network(written[0])
             if found is not None:
                 return found
-    return _network(request.environ.get("REMOTE_ADDR") or "") or UNKNOWN
+    return _network(environ.get("REMOTE_ADDR") or "") or UNKNOWN
 
 
 def _network(text: str) -> Network | None:

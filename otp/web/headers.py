@@ -19,6 +19,7 @@ from otp import log
 from otp.keys import TokenBytes
 from otp.settings.notation import is_private
 from otp.web import World, counting
+from otp.web.address import network_in
 from otp.web.asked import REQUEST_ID
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def install(app: Flask, world: World) -> Callable[[WSGIEnvironment, str], None]:
                 error,
             )
 
-        with log.bound(request_id=request_id):
+        network = network_in(environ, world.settings.trusted_proxies)
+        with log.bound(request_id=request_id, network=network.cut):
             return inner(environ, started)
 
     app.wsgi_app = complete  # type: ignore[method-assign]

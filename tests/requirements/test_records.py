@@ -76,8 +76,10 @@ def test_each_step_and_each_refusal_is_one_event_that_says_where_and_about_what(
             assert re.fullmatch(r"\+91•+[0-9]{4}", event["phone"])
             assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", event["support_code"])
             assert re.fullmatch("[a-z]{20}", event["request_id"])
+            assert event["network"] == "127.0.0.0"  # of where the request came from, cut
     for event in found["refused"]:
         assert re.fullmatch("[a-z]{20}", event["request_id"])
+        assert event["network"] == "127.0.0.0"
         known = event["error"] != "unauthorized"
         assert event.get("client") == (world.client_id if known else None)
 
