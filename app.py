@@ -46,6 +46,7 @@ from otp.service import Service
 from otp.serving import at_end
 from otp.settings import Settings
 from otp.store import open_store
+from otp.upkeep import Upkeep
 from otp.web import World
 from otp.web.api import create_api
 from otp.web.pages import create_pages
@@ -68,6 +69,7 @@ class Parts:
 
     world: World
     sender: Sender
+    upkeep: Upkeep
     counting: Chores
     doctor: Doctor
     askers: Sequence[Asker]
@@ -139,11 +141,15 @@ def assemble(
         routes=routes,
         metrics=counted,
     )
+    quotas = Quotas(settings, store.lookup)
+    upkeep = Upkeep(
+        store=store, quotas=quotas, metrics=counted, retention=settings.retention, clock=clock
+    )
     watching = watch.Watch(
         store=store,
         routes=routes,
         route=route,
-        budget=Quotas(settings, store.lookup).budget(),
+        budget=quotas.budget(),
         low_balance=settings.alert_balance,
         post=poster(connections, settings.alert_url) if settings.alert_url else None,
         service=settings.service_name,
@@ -174,7 +180,7 @@ def assemble(
         token_bytes=secrets.token_bytes,
         bell=bell,
         chores=[
-            Chore("sweep", timedelta(minutes=1), service.sweep),
+            Chore("sweep", timedelta(minutes=1), upkeep.sweep),
             Chore("watch", watch.EVERY, watching.look_at_store),
             Chore("balance", watch.EVERY, watching.look_at_accounts),
             *(Chore("ask", asking.EVERY, asker.ask_all) for asker in askers),
@@ -203,7 +209,7 @@ def assemble(
         knock=knocker(connections),
     )
     counting = Chores([Chore("metrics", metrics.EVERY, counted.flush)])
-    return Parts(world, sender, counting, doctor, askers, messages)
+    return Parts(world, sender, upkeep, counting, doctor, askers, messages)
 
 
 def wsgi_app(parts: Parts) -> Flask:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from flask import Flask
 
 import app
-from otp import log, passcode, proof
+from otp import log, passcode, proof, transit
 from otp.keys import Keyring
 from otp.log import scrub
 from otp.phone import Phone
@@ -156,8 +156,8 @@ def _store() -> None:
             phone=v.phone,
         )
         held = replace(v, challenges=(replace(v.challenges[0], claim="c"),))
-        held = held.hand_over(1, digest, claim="c", route="mobtexting", now=now)
-        kept[v.id] = held.taken(1, "bench", claim="c", now=now)
+        held = transit.hand_over(held, 1, digest, claim="c", route="mobtexting", now=now)
+        kept[v.id] = transit.taken(held, 1, "bench", claim="c", now=now)
         return v
 
     def swap(self: Any, client_id: str, id: str, change: Any, **_: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from otp import log
+from otp import log, transit
 from otp.breaker import State
 from otp.challenge import NOT_SENT_AFTER, Challenge
 from otp.errors import ClaimLost, NotFound, ProviderError, QuotaExceeded, Unknown, Unreachable
@@ -97,7 +97,7 @@ class Asker:
             v = self._store.swap(
                 name.client_id,
                 name.verification_id,
-                lambda v: v.asking(name.number, until=until, now=now),
+                lambda v: transit.asking(v, name.number, until=until, now=now),
                 now=now,
                 price=lambda before, _: self._price(before.challenge(name.number)),
             )
@@ -105,7 +105,7 @@ class Asker:
             return False
         challenge = v.challenge(name.number)
         if not v.phone:
-            self._settle(name, challenge, lambda v, now: v.never_asked(name.number))
+            self._settle(name, challenge, lambda v, now: transit.never_asked(v, name.number))
             return False
         asked = Asked(v.phone, reference(v.id, challenge), challenge.provider_id)
         try:
@@ -115,7 +115,7 @@ class Asker:
             else:
                 self._told(name, challenge, asked, receipt)
         except ProviderError as error:
-            self._settle(name, challenge, lambda v, now: v.not_answered(name.number, now))
+            self._settle(name, challenge, lambda v, now: transit.not_answered(v, name.number, now))
             _log.warning(
                 "not_answered",
                 support_code=v.support_code,
@@ -156,8 +156,13 @@ class Asker:
 
         def told(v: Verification, now: datetime) -> Verification:
             must_mean(v, name.number, self._provider.name, receipt, challenge.returned)
-            return v.answered(
-                name.number, *said(receipt), now, word=receipt.word, provider_id=receipt.provider_id
+            return transit.answered(
+                v,
+                name.number,
+                *said(receipt),
+                now,
+                word=receipt.word,
+                provider_id=receipt.provider_id,
             )
 
         try:
@@ -182,7 +187,7 @@ class Asker:
         one_more = challenge.asked(self._clock(), missed=True)
         proven = one_more.is_missing and self._finds()
         v = self._settle(
-            name, challenge, lambda v, now: v.not_known(name.number, now, proven=proven)
+            name, challenge, lambda v, now: transit.not_known(v, name.number, now, proven=proven)
         )
         if v is None:
             return

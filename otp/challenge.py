@@ -1,6 +1,6 @@
 """One passcode sent once, and what may become of its message: the table is `MOVES`.
 
-Frozen values, like all of the core. When a challenge changes is decided in `otp.verification`.
+Frozen values, like all of the core. When one changes is decided in `otp.transit`.
 
 Of a message that left, a receipt tells what became of it; where none comes, the gateway is asked,
 when `ASKS` says.
@@ -35,7 +35,7 @@ MOVES: Final[dict[Delivery, frozenset[Delivery]]] = {
     Delivery.UNDELIVERED: frozenset({Delivery.DELIVERED}),
     Delivery.DELIVERED: frozenset(),
 }
-"""One way more leads back into the queue, and no receipt goes it: `Verification.not_known`."""
+"""One way more leads back into the queue, and no receipt goes it: `transit.not_known`."""
 
 
 def _waits(*seconds: int) -> tuple[timedelta, ...]:

@@ -128,10 +128,9 @@ class Doctor:
             yield _warning("sending", "All sending is paused.", "`flask pause off` lets it go on.")
         seen = self.store.flag(SENDER_SEEN)
         if seen is None or now - datetime.fromisoformat(seen) > _SENDER_LATE:
-            since = "ever" if seen is None else f"since {seen[:19]} UTC"
             yield _error(
                 "sender",
-                f"No sender was seen {since}.",
+                "No sender ever ran." if seen is None else f"The last ran at {seen[:19]} UTC.",
                 "Start the service, with OTP_SENDER=1 or with `flask send` beside it.",
             )
         else:
@@ -196,7 +195,7 @@ class Doctor:
             except ProviderError as error:
                 yield _error(
                     "webhook",
-                    f"{url} cannot be reached from here: {error.detail}",
+                    f"{url} cannot be reached from here ({error.reason}).",
                     "Check DNS, the proxy and the certificate, and that the service runs.",
                 )
                 continue

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from otp import log, message, passcode, rehearsal
+from otp import log, message, passcode, rehearsal, transit
 from otp.errors import (
     ClaimLost,
     NotFound,
@@ -162,8 +162,8 @@ class HandOver:
         self._store.swap(
             v.client_id,
             v.id,
-            lambda v: v.hand_over(
-                claim.number, digest, claim=claim.token, route=provider.name, now=now
+            lambda v: transit.hand_over(
+                v, claim.number, digest, claim=claim.token, route=provider.name, now=now
             ),
             now=now,
             price=Price(take=ceiling(provider)),
@@ -187,8 +187,8 @@ class HandOver:
         number, token = claim.number, claim.token
         self._settle(
             claim,
-            lambda v, now: v.taken(
-                number, provider_id, claim=token, now=now, can_ask=provider.can_ask
+            lambda v, now: transit.taken(
+                v, number, provider_id, claim=token, now=now, can_ask=provider.can_ask
             ),
         )
         _log.info("sent", **_facts(claim), route=provider.name)
@@ -198,25 +198,28 @@ class HandOver:
 
     def _refuse(self, claim: Claim, reason: str) -> None:
         number, token = claim.number, claim.token
-        self._settle(claim, lambda v, now: v.refused(number, reason, claim=token, now=now))
+        self._settle(claim, lambda v, now: transit.refused(v, number, reason, claim=token, now=now))
         _log.warning("not_sent", **_facts(claim), reason=reason)
 
     def _lost(self, claim: Claim, reason: str, provider: Provider | None) -> None:
         can_ask = provider is not None and provider.can_ask
         self._settle(
-            claim, lambda v, now: v.answer_lost(claim.number, reason, now=now, can_ask=can_ask)
+            claim,
+            lambda v, now: transit.answer_lost(v, claim.number, reason, now=now, can_ask=can_ask),
         )
         _log.warning("answer_lost", **_facts(claim), reason=reason)
 
     def _put_back(self, claim: Claim, refusal: Unreachable | None) -> None:
         number, token = claim.number, claim.token
         if refusal is None:
-            self._settle(claim, lambda v, now: v.held_back(number, claim=token, now=now))
+            self._settle(claim, lambda v, now: transit.held_back(v, number, claim=token, now=now))
             return
         reason, at_least = refusal.reason, refusal.retry_in or timedelta()
         self._settle(
             claim,
-            lambda v, now: v.postponed(number, reason, claim=token, now=now, at_least=at_least),
+            lambda v, now: transit.postponed(
+                v, number, reason, claim=token, now=now, at_least=at_least
+            ),
         )
 
     def _settle(self, claim: Claim, change: Settling) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from otp import log
+from otp import log, transit
 from otp.challenge import Challenge, Delivery
 from otp.errors import NotFound, OtpError
 from otp.metrics import SENDS, Metrics
@@ -128,8 +128,8 @@ class Receipts:
         def told(v: Verification) -> Verification:
             must_mean(v, number, route, receipt, named.returned)
             before.append(v.challenge(number))
-            return v.received(
-                number, *said(receipt), now, word=receipt.word, provider_id=receipt.provider_id
+            return transit.received(
+                v, number, *said(receipt), now, word=receipt.word, provider_id=receipt.provider_id
             )
 
         try:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
+from otp import transit
 from otp.client import Mode, TestNumber, mode_of, plain_id
 from otp.errors import (
     InvalidPhoneNumber,
@@ -147,7 +148,7 @@ class Rehearsal:
             case Outcome.UNDELIVERED | None:
                 return v
             case Outcome.LATE:
-                return v.delayed(LATE_BY)
+                return transit.delayed(v, LATE_BY)
         digest = kept.digest if kept else None
         now = v.newest.queued_at
         return self.delivered(v, v.newest.number, now, digest)
@@ -158,7 +159,8 @@ class Rehearsal:
         """The message arrives, opened by what made *digest*, or by what opened earlier ones."""
         outcome = outcome_of(v)
         dead = outcome is Outcome.EXPIRED
-        return v.rehearsed(
+        return transit.rehearsed(
+            v,
             number,
             digest or self._digest(v, outcome),
             expires_at=now if dead else v.code_end(now),

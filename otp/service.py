@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -44,7 +43,7 @@ from otp.quotas import BUDGET, Quotas, refusal
 from otp.rehearsal import Rehearsal
 from otp.routes import Routes
 from otp.settings import Settings
-from otp.store import Price, Quota, Replay, Store
+from otp.store import Price, Replay, Store
 from otp.store.flags import PAUSED
 from otp.verification import Policy, Verification
 
@@ -53,7 +52,6 @@ _SUPPORT_ANY = "23456789" + _SUPPORT_LETTERS
 # Three are letters for certain: the log would take six digits for a passcode, and hide them.
 _SUPPORT_PLACES = tuple(_SUPPORT_ANY if place == "?" else _SUPPORT_LETTERS for place in "A??A???A")
 _SUPPORT_CODES = math.prod(map(len, _SUPPORT_PLACES))
-_PURGE_BATCH = 500
 _TWINS = 3
 """So often a start tries again that found one to resume which ended in that very moment."""
 
@@ -268,50 +266,6 @@ class Service:
         """The client's own verifications under its own reference, newest first."""
         now = self._clock()
         return [v.at(now) for v in self._store.by_reference(client_id, reference, limit)]
-
-    def counts(self, phone: Phone) -> list[tuple[str, Quota, int]]:
-        """What is counted against a number now: for whose tests, or "" for people; each limit, and
-        how much of it is used."""
-        now = self._clock()
-        return [
-            (client_id, quota, self._store.used(quota, now).taken)
-            for client_id in self._counting()
-            for quota in self._quotas.of_number(phone, client_id, sends=True)
-        ]
-
-    def unlock(self, phone: Phone, *, sends: bool = False) -> None:
-        """Forgive a number its wrong codes, those of tests too; with *sends*, its messages as well.
-
-        For operators.
-        """
-        self._store.forget_counts(
-            [
-                quota
-                for client_id in self._counting()
-                for quota in self._quotas.of_number(phone, client_id, sends=sends)
-            ]
-        )
-        _log.warning("unlocked", phone=phone.masked, sends=sends)
-
-    def _counting(self) -> list[str]:
-        """Under whom a number may be counted: nobody, and each client's tests."""
-        clients = self._store.clients()
-        return ["", *(client.acting(mode) for client in clients for mode in Mode)]
-
-    def sweep(self) -> tuple[int, int]:
-        """Write down what time ended, and forget what is past its retention: how many of each."""
-        now = self._clock()
-        ended = 0
-        while batch := self._store.overdue(now, _PURGE_BATCH):
-            for client_id, id in batch:
-                with suppress(NotFound):  # erased meanwhile
-                    self._store.swap(client_id, id, lambda v: v.at(now), now=now)
-            ended += len(batch)
-        purged = 0
-        while count := self._store.purge(now - self._settings.retention, now, _PURGE_BATCH):
-            purged += count
-        self._metrics.fold()
-        return ended, purged
 
     def redeem(self, caller: Caller, proof: Statement, *, replay: Replay | None = None) -> None:
         """Use up a proof: of all who bring it, this returns to one, and to repeats of its request.

@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-from otp.challenge import NOT_SENT_AFTER, Challenge, Channel, Delivery
-from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
+from otp.challenge import Challenge, Channel, Delivery
+from otp.errors import ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
 
 
@@ -55,9 +55,6 @@ REPEAT_WINDOW: Final = timedelta(seconds=60)
 on the way must not lock a person out."""
 
 PROOF_LIFE: Final = timedelta(seconds=300)
-
-_FIRST_RETRY: Final = timedelta(seconds=1)
-_LONGEST_RETRY: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +142,7 @@ class Verification:
 
         Raises `VerificationEnded`, `TooSoon`, or `QuotaExceeded` once all sends are used.
         """
-        v = self._pending_at(now)
+        v = self.pending_at(now)
         if v.resend_at is None:
             raise QuotaExceeded("verification", v.expires_at - now, v)
         if now < v.resend_at:
@@ -218,6 +215,13 @@ class Verification:
         how = Ending.NOTHING_GOT_THROUGH if nothing_out else Ending.TIME_PASSED
         return self._end(how, self.expires_at)
 
+    def pending_at(self, now: datetime) -> Verification:
+        """As it stands at *now*, or raises `VerificationEnded`."""
+        v = self.at(now)
+        if not v.is_pending:
+            raise VerificationEnded(v)
+        return v
+
     # -- guessing -------------------------------------------------------------------------------
 
     def check(
@@ -232,7 +236,7 @@ class Verification:
         if self.answers_again(now) and caller == self.approved_by:
             fits = [opens(c) for c in self.challenges if c.digest]
             return self if any(fits) else self._forgetting_digests()
-        v = self._pending_at(now)
+        v = self.pending_at(now)
         v = replace(v, attempts=v.attempts + 1)
         live = [c for c in v.challenges if c.digest and now < c.expires_at]
         live = live[-v.policy.live_codes :]
@@ -247,7 +251,7 @@ class Verification:
     def cancel(self, now: datetime) -> Verification:
         """Withdraw it; once more changes nothing. Raises `VerificationEnded` for other endings."""
         v = self.at(now)
-        return v if v.status is Status.CANCELED else v._pending_at(now)._end(Ending.WITHDRAWN, now)
+        return v if v.status is Status.CANCELED else v.pending_at(now)._end(Ending.WITHDRAWN, now)
 
     # -- redeeming ------------------------------------------------------------------------------
 
@@ -267,226 +271,24 @@ class Verification:
             raise ProofSpent(self)
         return replace(self, redeemed_at=now)
 
-    # -- sending --------------------------------------------------------------------------------
+    # -- its messages: what becomes of one is decided in `otp.transit` --------------------------
 
     def challenge(self, number: int) -> Challenge:
         return self.challenges[number - 1]
 
-    def hand_over(
-        self, number: int, digest: str, *, claim: str, route: str, now: datetime
-    ) -> Verification:
-        """Keep the digest of the code that is about to leave over *route*. Commit this first.
+    def having(self, challenge: Challenge) -> Verification:
+        """With *challenge* in the place of the one of its number."""
+        place = challenge.number - 1
+        before, after = self.challenges[:place], self.challenges[place + 1 :]
+        return replace(self, challenges=(*before, challenge, *after))
 
-        Raises `VerificationEnded`, or `ClaimLost` if the challenge is another sender's by now.
+    def given_up(self, challenge: Challenge, reason: str, now: datetime) -> Verification:
+        """With *challenge*, whose message was certainly not sent and will not be.
+
+        Ends the verification if it was the last that may still arrive.
         """
-        v = self._pending_at(now)
-        challenge = v._claimed(number, claim)
-        if challenge.handed_by not in (None, claim):
-            raise ClaimLost
-        return v._with(
-            replace(
-                challenge,
-                digest=digest,
-                expires_at=v.code_end(now),
-                handed_by=claim,
-                route=route,
-            )
-        )
-
-    def taken(
-        self,
-        number: int,
-        provider_id: str,
-        *,
-        claim: str,
-        now: datetime,
-        can_ask: bool = False,
-    ) -> Verification:
-        """The gateway has it. Never overwrites what a quicker receipt said.
-
-        *can_ask*: it may be asked what became of it. Raises `ClaimLost` where this answers a
-        hand-over that was settled as not sent meanwhile.
-        """
-        challenge = self.challenge(number)
-        if challenge.returned and challenge.handed_by != claim:
-            raise ClaimLost
-        challenge = replace(challenge, provider_id=provider_id).moved(Delivery.SENT, now)
-        return self._with(self._awaited(challenge, now, can_ask).released(claim))
-
-    def refused(self, number: int, reason: str, *, claim: str, now: datetime) -> Verification:
-        """Nobody will ever take it. Ends the verification if no code of it was handed over."""
-        return self._given_up(self._claimed(number, claim).released(claim), reason, now)
-
-    def postponed(
-        self,
-        number: int,
-        reason: str,
-        *,
-        claim: str,
-        now: datetime,
-        at_least: timedelta = timedelta(),
-    ) -> Verification:
-        """Certainly not taken; due again after 1, 2, 4 … seconds, and not before *at_least*.
-
-        Refused for good where the next try would come too late for the person to use the code.
-        """
-        challenge = self._claimed(number, claim)
-        wait = max(min(_FIRST_RETRY * 2 ** min(challenge.tries, 10), _LONGEST_RETRY), at_least)
-        if not self.at(now).is_pending or now + wait >= self.code_end(challenge.queued_at):
-            return self.refused(number, reason, claim=claim, now=now)
-        return self._with(
-            replace(
-                challenge,
-                claim=None,
-                due_at=now + wait,
-                digest=None,
-                expires_at=self.code_end(challenge.queued_at),
-                handed_by=None,
-                tries=challenge.tries + 1,
-                reason=reason,
-                updated_at=now,
-            )
-        )
-
-    def held_back(self, number: int, *, claim: str, now: datetime) -> Verification:
-        """Not tried, since the route's calls are used up. It keeps its place in the queue."""
-        challenge = self._claimed(number, claim)
-        if now >= self.code_end(challenge.queued_at):
-            return self.refused(number, "too_late", claim=claim, now=now)
-        return self._with(replace(challenge, claim=None))
-
-    def delayed(self, span: timedelta) -> Verification:
-        """The newest message is not due before *span* has passed."""
-        return self._with(replace(self.newest, due_at=self.newest.queued_at + span))
-
-    def rehearsed(
-        self, number: int, digest: str | None, *, expires_at: datetime, now: datetime
-    ) -> Verification:
-        """The message of a test counts as delivered, without having been sent.
-
-        Without a *digest* no code opens it. Changes nothing but for the time if the verification
-        has ended, or the message is out of the queue already.
-        """
-        assert self.is_test
-        v = self.at(now)
-        challenge = v.challenge(number)
-        if not v.is_pending or not challenge.is_queued:
-            return v
-        played = challenge.moved(Delivery.DELIVERED, now)
-        return v._with(
-            replace(played, digest=digest, expires_at=expires_at, claim=None, handed_by=None)
-        )
-
-    def answer_lost(
-        self, number: int, reason: str, *, now: datetime, can_ask: bool = False
-    ) -> Verification:
-        """It may have been taken, so it is never sent again blindly; the code stays good.
-
-        *can_ask*: the gateway may be asked whether it was.
-        """
-        challenge = self.challenge(number)
-        if not challenge.is_queued:
-            return self
-        moved = self._awaited(challenge.moved(Delivery.UNKNOWN, now, reason), now, can_ask)
-        return self._with(replace(moved, claim=None, handed_by=None))
-
-    # -- what became of a message ---------------------------------------------------------------
-
-    def received(
-        self,
-        number: int,
-        delivery: Delivery | None,
-        reason: str | None,
-        now: datetime,
-        *,
-        word: str | None = None,
-        provider_id: str | None = None,
-    ) -> Verification:
-        """What a delivery receipt says. Never a proof of anything, and never an ending.
-
-        *delivery* is None if nobody knows its *word*: that is kept, and moves nothing.
-        """
-        challenge = self.challenge(number)
-        return self._with(
-            challenge.told(delivery, now, reason=reason, word=word, provider_id=provider_id)
-        )
-
-    def asking(self, number: int, *, until: datetime, now: datetime) -> Verification:
-        """Somebody asks the gateway about the message now, and nobody else before *until*.
-
-        Raises `ClaimLost` unless it is to be asked about now.
-        """
-        challenge = self.challenge(number)
-        if challenge.ask_at is None or now < challenge.ask_at:
-            raise ClaimLost
-        return self._with(replace(challenge, ask_at=until))
-
-    def answered(
-        self,
-        number: int,
-        delivery: Delivery | None,
-        reason: str | None,
-        now: datetime,
-        *,
-        word: str | None = None,
-        provider_id: str | None = None,
-    ) -> Verification:
-        """What the gateway said when it was asked: as if a receipt had said it."""
-        v = self.received(number, delivery, reason, now, word=word, provider_id=provider_id)
-        after = v.challenge(number)
-        is_news = after.delivery is not self.challenge(number).delivery
-        return v if is_news else v._with(after.asked(now))
-
-    def not_answered(self, number: int, now: datetime) -> Verification:
-        """The gateway was asked, and did not say."""
-        challenge = self.challenge(number)
-        if self.at(now).is_pending:
-            return self._with(challenge.not_answered(now))
-        return self._with(challenge.asked(now))
-
-    def not_known(self, number: int, now: datetime, *, proven: bool) -> Verification:
-        """The gateway was asked by our reference, and says that it knows no such message.
-
-        *proven*: it is certain that it would find one under such a reference. Said often enough and
-        late enough, the message was not sent then: it is queued anew, and a new code will be drawn.
-        It is given up where a newer message stands in its place, or its code would come too late.
-        """
-        challenge = self.challenge(number).asked(now, missed=True)
-        late_enough = now - challenge.updated_at >= NOT_SENT_AFTER
-        if not (proven and challenge.is_missing and late_enough):
-            return self._with(challenge)
-        is_wanted = self.at(now).is_pending and number == self.newest.number
-        if not is_wanted or now >= self.code_end(challenge.queued_at):
-            return self._given_up(challenge, "not_sent", now)
-        return self._with(
-            replace(
-                challenge,
-                delivery=Delivery.QUEUED,
-                reason="not_sent",
-                due_at=now,
-                updated_at=now,
-                digest=None,
-                expires_at=self.code_end(challenge.queued_at),
-                ask_at=None,
-                asks=0,
-                misses=0,
-                returned=challenge.returned + 1,
-            )
-        )
-
-    def never_asked(self, number: int) -> Verification:
-        """Nobody can ask about the message any more."""
-        return self._with(replace(self.challenge(number), ask_at=None))
-
-    def _awaited(self, challenge: Challenge, now: datetime, can_ask: bool) -> Challenge:
-        """Who typed the code has the message: what became of it is nobody's question any more."""
-        is_asked = can_ask and challenge.ask_at is None and self.status is not Status.APPROVED
-        return challenge.awaited(now) if is_asked else challenge
-
-    def _given_up(self, challenge: Challenge, reason: str, now: datetime) -> Verification:
-        """It was certainly not sent, and will not be."""
         challenge = replace(challenge, digest=None, expires_at=self.code_end(challenge.queued_at))
-        v = self._with(challenge.moved(Delivery.UNDELIVERED, now, reason)).at(now)
+        v = self.having(challenge.moved(Delivery.UNDELIVERED, now, reason)).at(now)
         if v.is_pending and not any(c.is_queued or c.may_be_out for c in v.challenges):
             return v._end(Ending.NOTHING_GOT_THROUGH, now)
         return v
@@ -499,28 +301,11 @@ class Verification:
         waiting = [c for c in v.challenges if c.is_queued and not c.handed_by]
         for challenge in waiting:  # nobody needs a code any more
             moved = challenge.moved(Delivery.UNDELIVERED, now, "verification_ended")
-            v = v._with(replace(moved, claim=None))
+            v = v.having(replace(moved, claim=None))
         if how is Ending.RIGHT_CODE:
             for challenge in [c for c in v.challenges if c.ask_at is not None]:
-                v = v._with(replace(challenge, ask_at=None))
+                v = v.having(replace(challenge, ask_at=None))
         return replace(v, status=ENDINGS[how], ended_at=now, approved_by=by)
-
-    def _pending_at(self, now: datetime) -> Verification:
-        v = self.at(now)
-        if not v.is_pending:
-            raise VerificationEnded(v)
-        return v
-
-    def _claimed(self, number: int, claim: str) -> Challenge:
-        challenge = self.challenge(number)
-        if not challenge.is_queued or challenge.claim != claim:
-            raise ClaimLost
-        return challenge
-
-    def _with(self, challenge: Challenge) -> Verification:
-        place = challenge.number - 1
-        before, after = self.challenges[:place], self.challenges[place + 1 :]
-        return replace(self, challenges=(*before, challenge, *after))
 
     def _forgetting_digests(self, but: int | None = None) -> Verification:
         if all(c.number == but or not c.digest for c in self.challenges):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from otp import transit
 from otp.asking import Asker
 from otp.challenge import Challenge, Delivery
 from otp.errors import ProviderError, Unknown, Unreachable
@@ -102,7 +103,7 @@ def test_where_no_receipt_came_the_gateway_is_asked(world: ServiceWorld) -> None
 def test_where_a_receipt_came_nobody_asks(world: ServiceWorld) -> None:
     id = start(world)
     world.store.swap(
-        "sign-in", id, lambda v: v.received(1, Delivery.DELIVERED, None, world.clock()),
+        "sign-in", id, lambda v: transit.received(v, 1, Delivery.DELIVERED, None, world.clock()),
         now=world.clock(),
     )  # fmt: skip
     world.clock.turn(minutes=1)
@@ -229,7 +230,10 @@ def test_a_dead_askers_question_comes_again(world: ServiceWorld) -> None:
     world.clock.turn(seconds=2)
     until = world.clock() + timedelta(seconds=5)
     world.store.swap(
-        "sign-in", id, lambda v: v.asking(1, until=until, now=world.clock()), now=world.clock()
+        "sign-in",
+        id,
+        lambda v: transit.asking(v, 1, until=until, now=world.clock()),
+        now=world.clock(),
     )
     assert ask(world) == 0
     world.clock.turn(seconds=5)
@@ -259,7 +263,7 @@ def test_a_sender_that_died_between_commit_and_answer_is_asked_for_too(
     world.store.swap(
         "sign-in",
         id,
-        lambda v: v.hand_over(1, "k1$00", claim=claim.token, route="fake", now=now),
+        lambda v: transit.hand_over(v, 1, "k1$00", claim=claim.token, route="fake", now=now),
         now=now,
     )
     world.clock.turn(seconds=5)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otp import transit
 from otp.challenge import ASKS, MOVES, NOT_SENT_AFTER, Challenge, Delivery
 from otp.errors import ClaimLost, QuotaExceeded, TooSoon, VerificationEnded
 from otp.verification import Status, Verification
@@ -21,14 +22,14 @@ LEASE = second(5)
 
 def taken(v: Verification, number: int = 1, at: float = 0, *, id: str = "id") -> Verification:
     now = NOW + second(at)
-    v = claimed(v, number).hand_over(number, "digest", claim="a", route="main", now=now)
-    return v.taken(number, id, claim="a", now=now, can_ask=True)
+    v = transit.hand_over(claimed(v, number), number, "digest", claim="a", route="main", now=now)
+    return transit.taken(v, number, id, claim="a", now=now, can_ask=True)
 
 
 def lost(v: Verification | None = None, at: float = 0) -> Verification:
     now = NOW + second(at)
-    v = claimed(v or fresh()).hand_over(1, "digest", claim="a", route="main", now=now)
-    return v.answer_lost(1, "no_answer", now=now, can_ask=True)
+    v = transit.hand_over(claimed(v or fresh()), 1, "digest", claim="a", route="main", now=now)
+    return transit.answer_lost(v, 1, "no_answer", now=now, can_ask=True)
 
 
 def asked_out(v: Verification, *, proven: bool = True, times: int = 20) -> Verification:
@@ -37,7 +38,9 @@ def asked_out(v: Verification, *, proven: bool = True, times: int = 20) -> Verif
         if v.newest.ask_at is None:
             break
         now = v.newest.ask_at
-        v = v.asking(1, until=now + LEASE, now=now).not_known(1, now, proven=proven)
+        v = transit.not_known(
+            transit.asking(v, 1, until=now + LEASE, now=now), 1, now, proven=proven
+        )
     return v
 
 
@@ -59,48 +62,51 @@ def test_it_is_asked_about_less_and_less_often_and_then_no_more(
     while v.newest.ask_at is not None:
         now = v.newest.ask_at
         seen.append((now - NOW).total_seconds())
-        v = v.asking(1, until=now + LEASE, now=now)
-        v = v.answered(1, None, None, now, word="SOMETHING")
+        v = transit.asking(v, 1, until=now + LEASE, now=now)
+        v = transit.answered(v, 1, None, None, now, word="SOMETHING")
     assert seen == times
 
 
 def test_nothing_is_asked_of_a_route_that_cannot_be_asked() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    assert v.taken(1, "id", claim="a", now=NOW).newest.ask_at is None
-    assert v.answer_lost(1, "no_answer", now=NOW).newest.ask_at is None
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    assert transit.taken(v, 1, "id", claim="a", now=NOW).newest.ask_at is None
+    assert transit.answer_lost(v, 1, "no_answer", now=NOW).newest.ask_at is None
 
 
 @pytest.mark.parametrize("delivery", [Delivery.DELIVERED, Delivery.UNDELIVERED])
 def test_nothing_is_asked_once_it_is_known(delivery: Delivery) -> None:
     for v in (taken(fresh()), lost()):
-        assert v.received(1, delivery, None, NOW).newest.ask_at is None
+        assert transit.received(v, 1, delivery, None, NOW).newest.ask_at is None
 
 
 def test_nothing_is_asked_once_the_code_was_typed() -> None:
     v = taken(fresh())
     assert check(v, 1).newest.ask_at is None
-    under_way = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    late = check(under_way, 1).taken(1, "id", claim="a", now=NOW + second(2), can_ask=True)
+    under_way = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    late = transit.taken(check(under_way, 1), 1, "id", claim="a", now=NOW + second(2), can_ask=True)
     assert (late.newest.delivery, late.newest.ask_at) == (Delivery.SENT, None)
 
 
 def test_a_receipt_before_the_answer_starts_no_second_schedule() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    quick = v.received(1, Delivery.SENT, None, NOW, word="AWAITING-DLR", provider_id="id")
-    after = quick.taken(1, "id", claim="a", now=NOW + second(1), can_ask=True)
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    quick = transit.received(v, 1, Delivery.SENT, None, NOW, word="AWAITING-DLR", provider_id="id")
+    after = transit.taken(quick, 1, "id", claim="a", now=NOW + second(1), can_ask=True)
     assert after.newest.ask_at == NOW + second(1) + ASKS[Delivery.SENT][0]
-    over = v.received(1, Delivery.DELIVERED, None, NOW)
-    assert over.taken(1, "id", claim="a", now=NOW, can_ask=True).newest.ask_at is None
+    over = transit.received(v, 1, Delivery.DELIVERED, None, NOW)
+    assert transit.taken(over, 1, "id", claim="a", now=NOW, can_ask=True).newest.ask_at is None
 
 
 def test_one_at_a_time_may_ask_and_a_dead_ones_question_comes_again() -> None:
     v, now = lost(), NOW + second(2)
     with pytest.raises(ClaimLost):
-        v.asking(1, until=now + LEASE, now=now - second(0.1))
-    v = v.asking(1, until=now + LEASE, now=now)
+        transit.asking(v, 1, until=now + LEASE, now=now - second(0.1))
+    v = transit.asking(v, 1, until=now + LEASE, now=now)
     with pytest.raises(ClaimLost):
-        v.asking(1, until=now + 2 * LEASE, now=now + second(4))
-    assert v.asking(1, until=now + 2 * LEASE, now=now + LEASE).newest.ask_at == now + 2 * LEASE
+        transit.asking(v, 1, until=now + 2 * LEASE, now=now + second(4))
+    assert (
+        transit.asking(v, 1, until=now + 2 * LEASE, now=now + LEASE).newest.ask_at
+        == now + 2 * LEASE
+    )
 
 
 def test_questions_in_vain_use_up_none_of_those_that_settle_a_lost_answer() -> None:
@@ -109,14 +115,14 @@ def test_questions_in_vain_use_up_none_of_those_that_settle_a_lost_answer() -> N
         now = v.newest.ask_at
         assert now is not None
         seen.append((now - NOW).total_seconds())
-        v = v.asking(1, until=now + LEASE, now=now).not_answered(1, now)
+        v = transit.not_answered(transit.asking(v, 1, until=now + LEASE, now=now), 1, now)
     assert seen == [2, 5, 15, 30, 45, 60, 75, 90]
     v = asked_out(v)
     assert v.newest.is_queued
     ended = lost().at(NOW + second(601))
     for _ in range(8):
         assert ended.newest.ask_at is not None
-        ended = ended.not_answered(1, NOW + second(601))
+        ended = transit.not_answered(ended, 1, NOW + second(601))
     assert ended.newest.ask_at is None
 
 
@@ -124,41 +130,45 @@ def test_questions_in_vain_use_up_none_of_those_that_settle_a_lost_answer() -> N
 
 
 def test_a_word_nobody_knows_moves_nothing_and_is_kept() -> None:
-    v = taken(fresh()).received(1, None, "unknown_word", NOW, word="GREEN")
+    v = transit.received(taken(fresh()), 1, None, "unknown_word", NOW, word="GREEN")
     assert (v.newest.delivery, v.newest.word, v.newest.reason) == (Delivery.SENT, "GREEN", None)
-    done = v.received(1, Delivery.DELIVERED, None, NOW, word="DELIVRD")
+    done = transit.received(v, 1, Delivery.DELIVERED, None, NOW, word="DELIVRD")
     assert done.newest.word == "DELIVRD"
-    assert done.received(1, None, None, NOW, word="BLUE") == done
-    assert done.received(1, Delivery.SENT, None, NOW, word="AWAITING-DLR") == done
+    assert transit.received(done, 1, None, None, NOW, word="BLUE") == done
+    assert transit.received(done, 1, Delivery.SENT, None, NOW, word="AWAITING-DLR") == done
 
 
 def test_the_same_receipt_again_changes_nothing() -> None:
     v = taken(fresh())
     for delivery in (*Delivery, None):
-        once = v.received(1, delivery, "why", NOW + second(1), word="W", provider_id="id")
-        again = once.received(1, delivery, "why", NOW + second(9), word="W", provider_id="id")
+        once = transit.received(v, 1, delivery, "why", NOW + second(1), word="W", provider_id="id")
+        again = transit.received(
+            once, 1, delivery, "why", NOW + second(9), word="W", provider_id="id"
+        )
         assert again == once
 
 
 def test_no_report_is_told_of_what_stays_sent() -> None:
-    v = taken(fresh()).received(1, Delivery.SENT, "no_report", NOW, word="TIMEOUT-DLR")
+    v = transit.received(taken(fresh()), 1, Delivery.SENT, "no_report", NOW, word="TIMEOUT-DLR")
     assert (v.newest.delivery, v.newest.reason) == (Delivery.SENT, "no_report")
-    assert v.received(1, Delivery.DELIVERED, None, NOW).newest.reason is None
+    assert transit.received(v, 1, Delivery.DELIVERED, None, NOW).newest.reason is None
 
 
 def test_a_lost_answer_is_settled_by_whatever_finds_the_message() -> None:
     for delivery in (Delivery.SENT, Delivery.DELIVERED, Delivery.UNDELIVERED):
-        v = lost().answered(1, delivery, None, NOW + second(2), word="W", provider_id="found")
+        v = transit.answered(
+            lost(), 1, delivery, None, NOW + second(2), word="W", provider_id="found"
+        )
         assert (v.newest.delivery, v.newest.provider_id) == (delivery, "found")
         assert v.is_pending
-    v = lost().answered(1, Delivery.SENT, None, NOW + second(2))
+    v = transit.answered(lost(), 1, Delivery.SENT, None, NOW + second(2))
     assert v.newest.ask_at == NOW + second(2) + ASKS[Delivery.SENT][0], "now for its delivery"
 
 
 def test_no_receipt_ends_anything() -> None:
     for delivery in (*Delivery, None):
-        assert taken(fresh()).received(1, delivery, "no", NOW).status is Status.PENDING
-        assert lost().received(1, delivery, "no", NOW).status is Status.PENDING
+        assert transit.received(taken(fresh()), 1, delivery, "no", NOW).status is Status.PENDING
+        assert transit.received(lost(), 1, delivery, "no", NOW).status is Status.PENDING
 
 
 # -- settled as not sent --------------------------------------------------------------------------
@@ -167,9 +177,9 @@ def test_no_receipt_ends_anything() -> None:
 def test_with_proof_and_late_enough_it_was_not_sent_and_is_queued_anew() -> None:
     v = lost()
     for seconds in (2, 5, 15):
-        v = v.not_known(1, NOW + second(seconds), proven=True)
+        v = transit.not_known(v, 1, NOW + second(seconds), proven=True)
         assert v.newest.is_lost
-    v = v.not_known(1, NOW + NOT_SENT_AFTER, proven=True)
+    v = transit.not_known(v, 1, NOW + NOT_SENT_AFTER, proven=True)
     c = v.newest
     assert (c.is_queued, c.due_at, c.reason) == (True, NOW + second(30), "not_sent")
     assert (c.digest, c.claim, c.handed_by, c.ask_at, c.returned) == (None, None, None, None, 1)
@@ -178,10 +188,10 @@ def test_with_proof_and_late_enough_it_was_not_sent_and_is_queued_anew() -> None
 
 
 def test_three_times_is_needed_however_late() -> None:
-    v = lost().not_known(1, NOW + second(100), proven=True)
-    v = v.not_known(1, NOW + second(101), proven=True)
+    v = transit.not_known(lost(), 1, NOW + second(100), proven=True)
+    v = transit.not_known(v, 1, NOW + second(101), proven=True)
     assert v.newest.is_lost
-    assert v.not_known(1, NOW + second(102), proven=True).newest.is_queued
+    assert transit.not_known(v, 1, NOW + second(102), proven=True).newest.is_queued
 
 
 def test_without_proof_it_stays_unknown() -> None:
@@ -191,7 +201,7 @@ def test_without_proof_it_stays_unknown() -> None:
 
 
 def test_a_gateway_that_spoke_of_it_has_it() -> None:
-    v = asked_out(lost().received(1, None, None, NOW, word="GREEN"))
+    v = asked_out(transit.received(lost(), 1, None, None, NOW, word="GREEN"))
     assert v.newest.is_lost
 
 
@@ -202,7 +212,7 @@ def test_what_was_plainly_sent_is_never_sent_again_for_not_being_found() -> None
 def test_no_second_message_where_a_newer_one_stands_in_its_place() -> None:
     v = lost().resend(NOW + second(30))
     for seconds in (31, 32, 33):
-        v = v.not_known(1, NOW + second(seconds), proven=True)
+        v = transit.not_known(v, 1, NOW + second(seconds), proven=True)
     assert [c.delivery for c in v.challenges] == [Delivery.UNDELIVERED, Delivery.QUEUED]
     assert v.challenge(1).reason == "not_sent"
     assert v.is_pending
@@ -211,7 +221,7 @@ def test_no_second_message_where_a_newer_one_stands_in_its_place() -> None:
 def test_no_second_message_that_would_come_too_late_and_it_says_so() -> None:
     v = lost(at=590)
     for seconds in (592, 595, 620):
-        v = v.not_known(1, NOW + second(seconds), proven=True)
+        v = transit.not_known(v, 1, NOW + second(seconds), proven=True)
     assert (v.newest.delivery, v.newest.reason) == (Delivery.UNDELIVERED, "not_sent")
     assert v.status is Status.FAILED
 
@@ -225,11 +235,16 @@ def test_the_answer_to_a_hand_over_that_was_settled_as_not_sent_comes_too_late()
     v = asked_out(lost())
     assert v.newest.is_queued
     with pytest.raises(ClaimLost):
-        v.taken(1, "first", claim="a", now=NOW + second(40))
-    v = claimed(v, token="b").hand_over(1, "d", claim="b", route="main", now=NOW + second(40))
+        transit.taken(v, 1, "first", claim="a", now=NOW + second(40))
+    v = transit.hand_over(
+        claimed(v, token="b"), 1, "d", claim="b", route="main", now=NOW + second(40)
+    )
     with pytest.raises(ClaimLost):
-        v.taken(1, "first", claim="a", now=NOW + second(41))
-    assert v.taken(1, "second", claim="b", now=NOW + second(41)).newest.provider_id == "second"
+        transit.taken(v, 1, "first", claim="a", now=NOW + second(41))
+    assert (
+        transit.taken(v, 1, "second", claim="b", now=NOW + second(41)).newest.provider_id
+        == "second"
+    )
 
 
 # -- random histories -----------------------------------------------------------------------------
@@ -251,24 +266,28 @@ class History:
         c = self.v.challenge(1)
         steps: dict[str, Callable[[], Verification]] = {
             "claim": lambda: claimed(self.v, 1, token) if not c.handed_by else self.v,
-            "hand": lambda: self.v.hand_over(1, "d", claim=token, route="r", now=now),
-            "taken": lambda: self.v.taken(1, f"id-{token}", claim=token, now=now, can_ask=True),
-            "lost": lambda: (
-                self.v.answer_lost(1, "lost", now=now, can_ask=True) if c.handed_by else self.v
+            "hand": lambda: transit.hand_over(self.v, 1, "d", claim=token, route="r", now=now),
+            "taken": lambda: transit.taken(
+                self.v, 1, f"id-{token}", claim=token, now=now, can_ask=True
             ),
-            "postpone": lambda: self.v.postponed(1, "no", claim=token, now=now),
+            "lost": lambda: (
+                transit.answer_lost(self.v, 1, "lost", now=now, can_ask=True)
+                if c.handed_by
+                else self.v
+            ),
+            "postpone": lambda: transit.postponed(self.v, 1, "no", claim=token, now=now),
             "receipt": lambda: (
-                self.v.received(1, delivery, None, now)
+                transit.received(self.v, 1, delivery, None, now)
                 if not c.is_queued or c.handed_by
                 else self.v
             ),
             "word": lambda: (
-                self.v.received(1, None, None, now, word="X") if self.handed else self.v
+                transit.received(self.v, 1, None, None, now, word="X") if self.handed else self.v
             ),
-            "ask": lambda: self.v.asking(1, until=now + LEASE, now=now),
-            "none": lambda: self.v.not_known(1, now, proven=pick > 3),
-            "news": lambda: self.v.answered(1, delivery, None, now),
-            "vain": lambda: self.v.not_answered(1, now),
+            "ask": lambda: transit.asking(self.v, 1, until=now + LEASE, now=now),
+            "none": lambda: transit.not_known(self.v, 1, now, proven=pick > 3),
+            "news": lambda: transit.answered(self.v, 1, delivery, None, now),
+            "vain": lambda: transit.not_answered(self.v, 1, now),
             "right": lambda: check(self.v, 1, at=self.at.total_seconds()),
             "resend": lambda: self.v.resend(now),
             "cancel": lambda: self.v.cancel(now),

@@ -248,7 +248,7 @@ def test_an_operator_unlocks_a_number(world: ServiceWorld) -> None:
     id, code = spent(world, 2, person(3))
     with pytest.raises(TooManyFailures):
         world.service.check(person(3), id, code)
-    world.service.unlock(PHONE)
+    world.upkeep.unlock(PHONE)
     assert world.service.check(person(3), id, code).status == "approved"
 
 
@@ -257,9 +257,9 @@ def test_an_operator_may_forgive_the_messages_too(with_only: Make) -> None:
     start(world)
     world.clock.turn(minutes=1)
     assert isinstance(refused(world), QuotaExceeded)
-    world.service.unlock(PHONE)
+    world.upkeep.unlock(PHONE)
     assert isinstance(refused(world), QuotaExceeded)
-    world.service.unlock(PHONE, sends=True)
+    world.upkeep.unlock(PHONE, sends=True)
     start(world)
 
 

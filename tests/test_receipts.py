@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from otp import transit
 from otp.challenge import Challenge, Delivery
 from otp.errors import Forged, NotFound, Unknown
 from otp.metrics import DELIVERY_DELAY, RECEIPTS, SENDS, Counter, Metrics, totals
@@ -223,8 +224,8 @@ def test_a_lost_answer_is_settled_by_a_receipt(world: ServiceWorld) -> None:
     )
 
     def lost(v: Verification) -> Verification:
-        v = v.hand_over(1, "k1$00", claim=claim.token, route="fake", now=world.clock())
-        return v.answer_lost(1, "no_answer", now=world.clock(), can_ask=True)
+        v = transit.hand_over(v, 1, "k1$00", claim=claim.token, route="fake", now=world.clock())
+        return transit.answer_lost(v, 1, "no_answer", now=world.clock(), can_ask=True)
 
     world.store.swap("sign-in", id, lost, now=world.clock())
     told(world, receipt(f"{id.removeprefix('ver_')}-1", Delivery.SENT, id="found"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from otp import transit
 from otp.challenge import Challenge
 from otp.errors import Rejected, Unavailable, Unknown, Unreachable
 from otp.phone import Phone
@@ -186,7 +187,9 @@ def test_a_sender_that_died_between_commit_and_answer_leaves_it_unknown(
     world.store.swap(
         "sign-in",
         id,
-        lambda v: v.hand_over(1, "k1$00", claim=claim.token, route="main", now=world.clock()),
+        lambda v: transit.hand_over(
+            v, 1, "k1$00", claim=claim.token, route="main", now=world.clock()
+        ),
         now=world.clock(),
     )
     assert world.sender.run_once() == 0, "its lease holds"

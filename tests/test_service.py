@@ -32,8 +32,8 @@ def test_a_sweep_writes_down_all_that_ended_and_drops_its_digests(roomy: Service
         roomy.service.start(ME, f"+9198{number:08}")
     roomy.sender.run_once()
     roomy.clock.turn(minutes=21)
-    assert roomy.service.sweep() == (count, 0)
-    assert roomy.service.sweep() == (0, 0)
+    assert roomy.upkeep.sweep() == (count, 0)
+    assert roomy.upkeep.sweep() == (0, 0)
     [first] = roomy.store.of_number(roomy.provider.sent[0].to, 1)
     assert (first.status, first.newest.digest) == ("expired", None)
 
@@ -44,9 +44,9 @@ def test_what_is_past_its_retention_is_forgotten(tmp_path: Path) -> None:
         id = world.service.start(ME, "+919876543210").verification.id
         world.service.cancel(ME, id)
         world.clock.turn(days=1)
-        assert world.service.sweep() == (0, 0)
+        assert world.upkeep.sweep() == (0, 0)
         world.clock.turn(seconds=1)
-        assert world.service.sweep() == (0, 1)
+        assert world.upkeep.sweep() == (0, 1)
         assert world.store.of_number(Phone.of("+919876543210"), 1) == []
     finally:
         world.close()

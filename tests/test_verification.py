@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otp import transit
 from otp.challenge import MOVES, Challenge, Delivery
 from otp.errors import ClaimLost, ProofSpent, QuotaExceeded, TooSoon, VerificationEnded
 from otp.phone import Phone
@@ -43,10 +44,10 @@ def claimed(v: Verification, number: int = 1, token: str = "a") -> Verification:
 
 
 def sent(v: Verification, number: int = 1, at: timedelta = timedelta()) -> Verification:
-    v = claimed(v, number).hand_over(
-        number, f"digest-{number}", claim="a", route="main", now=NOW + at
+    v = transit.hand_over(
+        claimed(v, number), number, f"digest-{number}", claim="a", route="main", now=NOW + at
     )
-    return v.taken(number, f"id-{number}", claim="a", now=NOW + at)
+    return transit.taken(v, number, f"id-{number}", claim="a", now=NOW + at)
 
 
 def fits(*numbers: int) -> Callable[[Challenge], bool]:
@@ -81,7 +82,7 @@ def guess_until_it_ends(v: Verification) -> Verification:
 
 
 def fail(v: Verification) -> Verification:
-    return claimed(v).refused(1, "number_unusable", claim="a", now=NOW)
+    return transit.refused(claimed(v), 1, "number_unusable", claim="a", now=NOW)
 
 
 ROADS: dict[Status, Callable[[Verification], Verification]] = {
@@ -116,7 +117,7 @@ def test_no_road_leads_out_of_an_ending(first: Status, second_road: Status) -> N
         Status.EXPIRED: lambda: ended.at(later + timedelta(days=1)),
         Status.CANCELED: lambda: ended.cancel(later),
         Status.MAX_ATTEMPTS_REACHED: lambda: ended.check(fits(), caller="me", now=later),
-        Status.FAILED: lambda: ended.answer_lost(1, "late", now=later),
+        Status.FAILED: lambda: transit.answer_lost(ended, 1, "late", now=later),
     }
     try:
         after = attempts[second_road]()
@@ -138,7 +139,7 @@ def test_time_ends_it_at_the_very_instant_its_newest_code_dies() -> None:
 def test_without_any_code_handed_over_time_fails_it() -> None:
     v = fresh()
     assert v.at(v.expires_at).status is Status.FAILED
-    unclear = claimed(v).hand_over(1, "digest", claim="a", route="main", now=NOW)
+    unclear = transit.hand_over(claimed(v), 1, "digest", claim="a", route="main", now=NOW)
     assert unclear.at(unclear.expires_at).status is Status.EXPIRED
 
 
@@ -281,65 +282,67 @@ def test_waits_grow_and_sends_run_out() -> None:
 def test_who_lost_the_claim_hands_nothing_over() -> None:
     v = claimed(claimed(fresh(), token="old"), token="new")
     with pytest.raises(ClaimLost):
-        v.hand_over(1, "digest", claim="old", route="main", now=NOW)
+        transit.hand_over(v, 1, "digest", claim="old", route="main", now=NOW)
 
 
 def test_what_another_sender_may_have_sent_is_not_sent_again() -> None:
-    v = claimed(fresh(), token="dead").hand_over(1, "digest", claim="dead", route="main", now=NOW)
+    v = transit.hand_over(
+        claimed(fresh(), token="dead"), 1, "digest", claim="dead", route="main", now=NOW
+    )
     with pytest.raises(ClaimLost):
-        claimed(v, token="next").hand_over(1, "other", claim="next", route="main", now=NOW)
+        transit.hand_over(claimed(v, token="next"), 1, "other", claim="next", route="main", now=NOW)
 
 
 def test_a_lost_answer_leaves_the_queue_and_keeps_the_code_good() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    v = v.answer_lost(1, "sender_stopped", now=NOW)
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    v = transit.answer_lost(v, 1, "sender_stopped", now=NOW)
     assert v.newest.delivery is Delivery.UNKNOWN
     assert not v.newest.is_queued
     assert check(v, 1).status is Status.APPROVED
 
 
 def test_an_answer_that_comes_after_all_is_written_over_unknown() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    v = v.answer_lost(1, "sender_stopped", now=NOW)
-    assert v.taken(1, "id", claim="a", now=NOW).newest.delivery is Delivery.SENT
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    v = transit.answer_lost(v, 1, "sender_stopped", now=NOW)
+    assert transit.taken(v, 1, "id", claim="a", now=NOW).newest.delivery is Delivery.SENT
 
 
 def test_not_taken_is_tried_again_after_one_two_four_seconds() -> None:
     v = fresh()
     now = NOW
     for wait in (1, 2, 4, 8, 16, 32, 60, 60):
-        v = claimed(v).hand_over(1, "digest", claim="a", route="main", now=now)
-        v = v.postponed(1, "unreachable", claim="a", now=now)
+        v = transit.hand_over(claimed(v), 1, "digest", claim="a", route="main", now=now)
+        v = transit.postponed(v, 1, "unreachable", claim="a", now=now)
         assert v.newest.due_at == now + second(wait)
         assert v.newest.digest is None
         now = v.newest.due_at
 
 
 def test_a_gateway_that_names_a_time_is_not_asked_before() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    v = v.postponed(1, "throttled", claim="a", now=NOW, at_least=second(30))
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    v = transit.postponed(v, 1, "throttled", claim="a", now=NOW, at_least=second(30))
     assert v.newest.due_at == NOW + second(30)
 
 
 def test_it_fails_when_the_code_would_come_too_late() -> None:
     v = claimed(fresh(code_life=second(60)))
-    v = v.hand_over(1, "digest", claim="a", route="main", now=NOW + second(50))
-    v = v.postponed(1, "throttled", claim="a", now=NOW + second(50), at_least=second(30))
+    v = transit.hand_over(v, 1, "digest", claim="a", route="main", now=NOW + second(50))
+    v = transit.postponed(v, 1, "throttled", claim="a", now=NOW + second(50), at_least=second(30))
     assert (v.status, v.newest.delivery) == (Status.FAILED, Delivery.UNDELIVERED)
 
 
 def test_a_refused_resend_never_ends_one_whose_first_code_is_out() -> None:
     v = sent(fresh()).resend(NOW + second(30))
-    v = claimed(v, 2).refused(2, "number_unusable", claim="a", now=NOW + second(30))
+    v = transit.refused(claimed(v, 2), 2, "number_unusable", claim="a", now=NOW + second(30))
     assert v.status is Status.PENDING
     assert check(v, 1, at=31).status is Status.APPROVED
 
 
 def test_it_fails_only_when_the_last_queued_message_is_refused() -> None:
     v = fresh().resend(NOW + second(30))
-    v = claimed(v).refused(1, "number_unusable", claim="a", now=NOW + second(31))
+    v = transit.refused(claimed(v), 1, "number_unusable", claim="a", now=NOW + second(31))
     assert v.status is Status.PENDING
-    v = claimed(v, 2).refused(2, "number_unusable", claim="a", now=NOW + second(32))
+    v = transit.refused(claimed(v, 2), 2, "number_unusable", claim="a", now=NOW + second(32))
     assert v.status is Status.FAILED
 
 
@@ -347,22 +350,22 @@ def test_what_is_still_queued_when_it_ends_is_never_sent() -> None:
     v = cancel(fresh())
     assert not v.newest.is_queued
     with pytest.raises(VerificationEnded):
-        claimed(v).hand_over(1, "digest", claim="a", route="main", now=NOW)
+        transit.hand_over(claimed(v), 1, "digest", claim="a", route="main", now=NOW)
 
 
 def test_what_is_being_handed_over_when_it_ends_is_still_settled() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
     v = cancel(v)
-    assert v.taken(1, "id", claim="a", now=NOW).newest.delivery is Delivery.SENT
-    refused = v.postponed(1, "unreachable", claim="a", now=NOW)
+    assert transit.taken(v, 1, "id", claim="a", now=NOW).newest.delivery is Delivery.SENT
+    refused = transit.postponed(v, 1, "unreachable", claim="a", now=NOW)
     assert refused.newest.delivery is Delivery.UNDELIVERED
     assert refused.status is Status.CANCELED
 
 
 def test_a_quick_receipt_is_not_overwritten_by_the_senders_own_word() -> None:
-    v = claimed(fresh()).hand_over(1, "digest", claim="a", route="main", now=NOW)
-    v = v.received(1, Delivery.DELIVERED, None, NOW)
-    assert v.taken(1, "id", claim="a", now=NOW).newest.delivery is Delivery.DELIVERED
+    v = transit.hand_over(claimed(fresh()), 1, "digest", claim="a", route="main", now=NOW)
+    v = transit.received(v, 1, Delivery.DELIVERED, None, NOW)
+    assert transit.taken(v, 1, "id", claim="a", now=NOW).newest.delivery is Delivery.DELIVERED
 
 
 @pytest.mark.parametrize("before", Delivery)
@@ -370,7 +373,7 @@ def test_a_quick_receipt_is_not_overwritten_by_the_senders_own_word() -> None:
 def test_a_delivery_moves_along_the_table_or_not_at_all(before: Delivery, after: Delivery) -> None:
     v = fresh()
     v = replace(v, challenges=(replace(v.newest, delivery=before),))
-    moved = v.received(1, after, None, NOW + second(1)).newest.delivery
+    moved = transit.received(v, 1, after, None, NOW + second(1)).newest.delivery
     assert moved is (after if after in MOVES[before] else before)
 
 
@@ -432,12 +435,12 @@ def step(v: Verification, word: str, pick: int, at: timedelta, delivery: Deliver
         "resend": lambda: v.resend(now),
         "cancel": lambda: v.cancel(now),
         "claim": lambda: claimed(v, number, token),
-        "hand": lambda: v.hand_over(number, "d", claim=token, route="r", now=now),
-        "taken": lambda: v.taken(number, "id", claim=token, now=now),
-        "refuse": lambda: v.refused(number, "no", claim=token, now=now),
-        "postpone": lambda: v.postponed(number, "no", claim=token, now=now),
-        "lost": lambda: v.answer_lost(number, "lost", now=now),
-        "receipt": lambda: v.received(number, delivery, None, now),
+        "hand": lambda: transit.hand_over(v, number, "d", claim=token, route="r", now=now),
+        "taken": lambda: transit.taken(v, number, "id", claim=token, now=now),
+        "refuse": lambda: transit.refused(v, number, "no", claim=token, now=now),
+        "postpone": lambda: transit.postponed(v, number, "no", claim=token, now=now),
+        "lost": lambda: transit.answer_lost(v, number, "lost", now=now),
+        "receipt": lambda: transit.received(v, number, delivery, None, now),
         "sweep": lambda: v.at(now),
         "redeem": lambda: v.redeem(now),
     }
@@ -484,7 +487,7 @@ def test_whatever_happens_the_promises_hold(
 
 def test_what_is_rehearsed_leaves_the_queue_and_can_be_opened() -> None:
     v = replace(fresh(), is_test=True)
-    v = v.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+    v = transit.rehearsed(v, 1, "digest", expires_at=NOW + second(60), now=NOW)
     assert v.newest.delivery is Delivery.DELIVERED
     assert not v.newest.is_queued
     assert (v.expires_at, v.newest.digest) == (NOW + second(60), "digest")
@@ -493,21 +496,23 @@ def test_what_is_rehearsed_leaves_the_queue_and_can_be_opened() -> None:
 
 def test_what_is_rehearsed_late_changes_nothing_that_is_over() -> None:
     v = replace(fresh(), is_test=True)
-    played = v.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
-    assert played.rehearsed(1, "other", expires_at=NOW + second(99), now=NOW) == played
+    played = transit.rehearsed(v, 1, "digest", expires_at=NOW + second(60), now=NOW)
+    assert transit.rehearsed(played, 1, "other", expires_at=NOW + second(99), now=NOW) == played
     canceled = v.cancel(NOW)
-    assert canceled.rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW) == canceled
-    late = v.rehearsed(1, "digest", expires_at=NOW + second(9999), now=v.expires_at)
+    assert (
+        transit.rehearsed(canceled, 1, "digest", expires_at=NOW + second(60), now=NOW) == canceled
+    )
+    late = transit.rehearsed(v, 1, "digest", expires_at=NOW + second(9999), now=v.expires_at)
     assert (late.status, late.newest.digest) == (Status.FAILED, None)
 
 
 def test_only_a_test_is_rehearsed() -> None:
     with pytest.raises(AssertionError):
-        fresh().rehearsed(1, "digest", expires_at=NOW + second(60), now=NOW)
+        transit.rehearsed(fresh(), 1, "digest", expires_at=NOW + second(60), now=NOW)
 
 
 def test_a_delayed_message_is_due_later_and_dies_no_later() -> None:
     v = fresh()
-    delayed = v.delayed(second(10))
+    delayed = transit.delayed(v, second(10))
     assert delayed.newest.due_at == NOW + second(10)
     assert replace(delayed.newest, due_at=NOW) == v.newest

@@ -146,6 +146,7 @@ class ServiceWorld:
         )
         self.store = self.parts.world.store
         self.service = self.parts.world.service
+        self.upkeep = self.parts.upkeep
         self.sender = self.parts.sender
         self.app = wsgi_app(self.parts)
         self.client_id, self.keys = self.add_client("Acme")

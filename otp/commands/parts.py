@@ -23,6 +23,7 @@ from otp.keys import TokenBytes
 from otp.phone import ANY, Phone
 from otp.sender import Sender
 from otp.settings import Settings, SettingsError
+from otp.upkeep import Upkeep
 from otp.web import World
 
 
@@ -34,6 +35,9 @@ class Parts(Protocol):
 
     @property
     def sender(self) -> Sender: ...
+
+    @property
+    def upkeep(self) -> Upkeep: ...
 
     @property
     def doctor(self) -> Doctor: ...

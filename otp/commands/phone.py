@@ -42,7 +42,7 @@ def show(setup: Setup, number: str) -> None:
         found = any_number(parts, number)
         blocked = store.flag(blocked_flag(store.lookup, found))
         names = {client.id: client.name for client in store.clients()}
-        counted = parts.world.service.counts(found)
+        counted = parts.upkeep.counts(found)
         happened = [v.at(now) for v in store.of_number(found, _SHOWN)]
     click.echo(f"{found.masked}: {'blocked' if blocked else 'not blocked'}")
     for client_id, quota, taken in counted:
@@ -84,7 +84,7 @@ def unlock(setup: Setup, number: str, *, sends: bool) -> None:
     """
     with setup.parts() as parts:
         found = any_number(parts, number)
-        parts.world.service.unlock(found, sends=sends)
+        parts.upkeep.unlock(found, sends=sends)
     click.echo(f"{found.masked}: wrong codes{' and messages' if sends else ''} forgiven")
 
 

@@ -16,7 +16,7 @@ def sweep(setup: Setup) -> None:
     A sender does this once a minute by itself.
     """
     with setup.parts() as parts:
-        ended, purged = parts.world.service.sweep()
+        ended, purged = parts.upkeep.sweep()
     click.echo(f"{ended} written down as ended by time, {purged} purged.")
 
 

@@ -18,7 +18,7 @@ _LONGEST_ID: Final = 200
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _OUR_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _REFERENCE: Final = re.compile(r"[0-9a-f]{32}-[0-9]{1,6}")
-"""As `otp.handover.reference` makes them."""
+"""As `otp.receipts.reference` makes them."""
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:

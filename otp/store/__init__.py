@@ -215,7 +215,7 @@ class Store(Protocol):
         """Messages that left over *route* and are to be asked about now, longest due first: those
         of which it is not known whether they were taken (*lost*), or the others.
 
-        Looks only; who asks takes its turn by a swap (`Verification.asking`).
+        Looks only; who asks takes its turn by a swap (`transit.asking`).
         """
 
     def awaited(self, route: str, provider_id: str) -> MessageName | None:

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from otp import transit
 from otp.challenge import Delivery
 from otp.client import SIGN_IN
 from otp.errors import Rejected, Unknown, Unreachable
@@ -30,7 +31,10 @@ def report_when_sent(terminal: Terminal) -> None:
             found = store.of_number(Phone.of(NUMBER), 1)
             if found and found[0].newest.delivery is Delivery.SENT:
                 store.swap(
-                    SIGN_IN, found[0].id, lambda v: v.received(1, delivered, None, now), now=now
+                    SIGN_IN,
+                    found[0].id,
+                    lambda v: transit.received(v, 1, delivered, None, now),
+                    now=now,
                 )
                 return
             time.sleep(0.02)

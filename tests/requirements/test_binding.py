@@ -27,7 +27,7 @@ def test_unknown_malformed_foreign_and_purged_ids_are_the_same_bytes_in_every_re
     purged = started(world)
     world.api().cancel(purged)
     world.clock.turn(days=31)
-    world.service.sweep()
+    world.upkeep.sweep()
     foreign = started(world, OTHER_NUMBER)
     _, keys = world.add_client("Other")
     other = world.api(keys["sk_live"])

@@ -43,7 +43,7 @@ def later(world: ServiceWorld) -> None:
     """Every wait of the test before is over."""
     world.sender.run_once()
     world.clock.turn(hours=1)
-    world.service.sweep()
+    world.upkeep.sweep()
 
 
 def started_at(api: Api, number: str) -> str:

@@ -107,7 +107,7 @@ def test_no_step_of_the_clock_breaks_a_request(world: ServiceWorld, step: timede
     answers += [person.client.get(path) for path in ("/sign-in", "/sign-in/code", "/sign-in/done")]
     assert all(answer.status_code < 500 for answer in answers)
     world.sender.run_once()
-    world.service.sweep()
+    world.upkeep.sweep()
     world.clock.now -= step
     assert world.api().start("+919876543220").status_code == 201
 

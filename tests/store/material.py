@@ -6,6 +6,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from otp import transit
 from otp.challenge import Challenge
 from otp.errors import QuotaExceeded
 from otp.keys import Keyring, SecretKey
@@ -59,15 +60,15 @@ def sent(
         store.swap(
             claim.verification.client_id,
             claim.verification.id,
-            lambda v, number=claim.number: v.hand_over(
-                number, "digest", claim="sender", route="main", now=now
+            lambda v, number=claim.number: transit.hand_over(
+                v, number, "digest", claim="sender", route="main", now=now
             ),
             now=now,
         )
     return store.swap(
         v.client_id,
         v.id,
-        lambda v: v.taken(1, id, claim="sender", now=now, can_ask=can_ask),
+        lambda v: transit.taken(v, 1, id, claim="sender", now=now, can_ask=can_ask),
         now=now,
     )
 

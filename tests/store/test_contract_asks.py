@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from otp import transit
 from otp.challenge import Delivery
 from otp.errors import ClaimLost
 from otp.store import MessageName, Store
@@ -24,11 +25,14 @@ def lost(store: Store, *, after: float = 0, route: str = "main") -> Verification
     store.swap(
         CLIENT,
         v.id,
-        lambda v: v.hand_over(1, "digest", claim="sender", route=route, now=now),
+        lambda v: transit.hand_over(v, 1, "digest", claim="sender", route=route, now=now),
         now=now,
     )
     return store.swap(
-        CLIENT, v.id, lambda v: v.answer_lost(1, "no_answer", now=now, can_ask=True), now=now
+        CLIENT,
+        v.id,
+        lambda v: transit.answer_lost(v, 1, "no_answer", now=now, can_ask=True),
+        now=now,
     )
 
 
@@ -42,7 +46,7 @@ def due(
 
 def ask(store: Store, id: str, after: float) -> None:
     now = NOW + after * SECOND
-    store.swap(CLIENT, id, lambda v: v.asking(1, until=now + LEASE, now=now), now=now)
+    store.swap(CLIENT, id, lambda v: transit.asking(v, 1, until=now + LEASE, now=now), now=now)
 
 
 def test_what_left_is_asked_about_when_its_time_comes(store: Store) -> None:
@@ -69,7 +73,9 @@ def test_what_is_queued_over_or_never_left_is_not_asked_about(store: Store) -> N
     added(store)
     store.swap(CLIENT, added(store).id, lambda v: v.cancel(NOW), now=NOW)
     v = sent(store, can_ask=True)
-    store.swap(CLIENT, v.id, lambda v: v.received(1, Delivery.DELIVERED, None, NOW), now=NOW)
+    store.swap(
+        CLIENT, v.id, lambda v: transit.received(v, 1, Delivery.DELIVERED, None, NOW), now=NOW
+    )
     sent(store)
     assert due(store, 9999) == due(store, 9999, lost=True) == []
 
@@ -106,7 +112,9 @@ def test_a_message_is_found_by_the_gateways_own_id_while_it_is_awaited(store: St
     assert store.awaited("main", "sms-7") == MessageName(CLIENT, v.id, 1)
     assert store.awaited("other", "sms-7") is None
     assert store.awaited("main", "sms-8") is None
-    store.swap(CLIENT, v.id, lambda v: v.received(1, Delivery.DELIVERED, None, NOW), now=NOW)
+    store.swap(
+        CLIENT, v.id, lambda v: transit.received(v, 1, Delivery.DELIVERED, None, NOW), now=NOW
+    )
     assert store.awaited("main", "sms-7") is None
 
 
@@ -133,8 +141,12 @@ def test_a_resend_of_just_now_is_not_old_enough(store: Store) -> None:
     store.swap(
         CLIENT,
         v.id,
-        lambda v: v.hand_over(2, "d", claim="b", route="main", now=later).taken(
-            2, "sms-2", claim="b", now=later
+        lambda v: transit.taken(
+            transit.hand_over(v, 2, "d", claim="b", route="main", now=later),
+            2,
+            "sms-2",
+            claim="b",
+            now=later,
         ),
         now=later,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from otp import transit
 from otp.errors import ClaimLost
 from otp.store import Claim, Store
 from otp.verification import Verification
@@ -24,7 +25,10 @@ def ids(claims: list[Claim]) -> list[str]:
 
 def postponed(store: Store, v: Verification, token: str = "mine") -> Verification:
     return store.swap(
-        CLIENT, v.id, lambda v: v.postponed(1, "unreachable", claim=token, now=NOW), now=NOW
+        CLIENT,
+        v.id,
+        lambda v: transit.postponed(v, 1, "unreachable", claim=token, now=NOW),
+        now=NOW,
     )
 
 
@@ -88,7 +92,7 @@ def test_a_swap_that_keeps_the_claim_keeps_the_lease(store: Store) -> None:
     store.swap(
         CLIENT,
         v.id,
-        lambda v: v.hand_over(1, "digest", claim="mine", route="main", now=NOW),
+        lambda v: transit.hand_over(v, 1, "digest", claim="mine", route="main", now=NOW),
         now=NOW,
     )
     assert claim(store, "other", after=LEASE.seconds - 1) == []
@@ -98,7 +102,9 @@ def test_a_swap_that_keeps_the_claim_keeps_the_lease(store: Store) -> None:
 def test_what_is_no_longer_queued_is_never_claimed(store: Store) -> None:
     taken, canceled = added(store), added(store)
     claim(store)
-    store.swap(CLIENT, taken.id, lambda v: v.taken(1, "sms-1", claim="mine", now=NOW), now=NOW)
+    store.swap(
+        CLIENT, taken.id, lambda v: transit.taken(v, 1, "sms-1", claim="mine", now=NOW), now=NOW
+    )
     store.swap(CLIENT, canceled.id, lambda v: v.cancel(NOW), now=NOW)
     assert claim(store, "other", after=99) == []
     assert store.next_due() is None
@@ -122,5 +128,7 @@ def test_next_due_is_the_nearest_of_waits_and_leases(store: Store) -> None:
     assert store.next_due() == NOW + 3 * SECOND
     claim(store, after=3)
     assert store.next_due() == NOW + LEASE
-    store.swap(CLIENT, first.id, lambda v: v.taken(1, "sms-1", claim="mine", now=NOW), now=NOW)
+    store.swap(
+        CLIENT, first.id, lambda v: transit.taken(v, 1, "sms-1", claim="mine", now=NOW), now=NOW
+    )
     assert store.next_due() == NOW + 3 * SECOND + LEASE

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from otp import transit
 from otp.challenge import Delivery
 from otp.errors import TooSoon, Unavailable
 from otp.store import Gap, Price, Quota, Replay, Store, open_store
@@ -152,7 +153,7 @@ def test_neither_number_nor_digest_is_left_once_it_is_forgotten(
             store.swap(
                 CLIENT,
                 v.id,
-                lambda v: v.hand_over(1, digest, claim="t", route="main", now=NOW),
+                lambda v: transit.hand_over(v, 1, digest, claim="t", route="main", now=NOW),
                 now=NOW,
             )
     assert digest.encode() in content(path)
@@ -219,7 +220,9 @@ def test_a_swap_that_changes_nothing_writes_nothing(store: SqliteStore, path: Pa
 def test_the_finished_leave_the_partial_indexes(store: SqliteStore, path: Path) -> None:
     for n in range(200):
         v = sent(store, now=NOW + n * SECOND, can_ask=True)
-        store.swap(CLIENT, v.id, lambda v: v.received(1, Delivery.DELIVERED, None, NOW), now=NOW)
+        store.swap(
+            CLIENT, v.id, lambda v: transit.received(v, 1, Delivery.DELIVERED, None, NOW), now=NOW
+        )
         store.swap(CLIENT, v.id, lambda v: v.cancel(NOW), now=NOW)
     store.purge(NOW - timedelta(days=1), NOW, 9)
     with sqlite3.connect(path) as connection:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from otp.errors import Rejected
 from tests.web.browser import Look, Watched
 from tests.world import ServiceWorld, wrong
 
@@ -131,6 +132,21 @@ def test_the_wait_for_a_new_code_counts_down_and_then_the_button_works(
     world.deliver()
     assert len(world.provider.sent) == 2
     assert window.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("reason", ["recipient_refuses", "account_refused"])
+def test_where_nobody_takes_the_message_the_ways_on_can_be_read(
+    world: ServiceWorld, look: Look, scheme: str, reason: str
+) -> None:
+    page = ask_for_a_code(look(viewport=PHONE, color_scheme=scheme))
+    world.provider.next = [Rejected(reason)]
+    world.sender.run_once()
+    page.reload()
+    expect(page.get_by_role("heading", name="No message could be sent")).to_be_visible()
+    again = page.get_by_role("button", name="Send a new code")
+    expect(again).to_have_attribute("aria-disabled", "true")
+    is_sound(page)
 
 
 def test_times_are_shown_in_the_persons_own_zone(look: Look) -> None:

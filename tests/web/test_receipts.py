@@ -69,6 +69,17 @@ def test_it_shows_on_the_code_page_with_what_to_do(world: ServiceWorld) -> None:
     assert "arrived" in seen[3]
 
 
+def test_what_did_not_arrive_is_said_before_the_code_is_asked_for(world: ServiceWorld) -> None:
+    person = Person(world.client())
+    person.ask_for_a_code()
+    world.deliver()
+    report(world, Delivery.UNDELIVERED, "network")
+    world.client().post(DOOR, headers=BEARER)
+    text = person.open("/sign-in/code").text
+    assert "It is in the message" not in text
+    assert text.index("could not be reached") < text.index("If a message still comes")
+
+
 def test_an_unknown_message_is_answered_like_any_other(world: ServiceWorld) -> None:
     world.provider.receipts = [
         DeliveryReceipt(reference="0" * 32 + "-1", provider_id=None, word="X", delivery=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from otp.errors import Rejected, Unreachable
 from otp.verification import Status
 from tests.web.person import Person
 from tests.world import NUMBER, OTHER_NUMBER, ServiceWorld, wrong
@@ -257,6 +258,40 @@ def test_another_number_withdraws_the_first_and_shows_nothing_of_it(
 
 def test_the_page_says_what_became_of_the_message(world: ServiceWorld, person: Person) -> None:
     assert "leaves now" in person.ask_for_a_code().text
+    world.deliver()
+    assert "on its way" in person.open("/sign-in/code").text
+
+
+@pytest.mark.parametrize(
+    ("reason", "says", "first"),
+    [
+        ("recipient_refuses", "blocks such messages", "Use another number"),
+        ("number_unusable", "cannot receive our messages", "Use another number"),
+        ("refused", "Check it, or try again later", "Send a new code"),
+        ("account_refused", "the fault is not yours", "Send a new code"),
+    ],
+)
+def test_a_message_that_nobody_takes_has_its_one_way_on(
+    world: ServiceWorld, person: Person, reason: str, says: str, first: str
+) -> None:
+    person.ask_for_a_code()
+    world.provider.next = [Rejected(reason)]
+    world.sender.run_once()
+    page = person.open("/sign-in/code")
+    assert page.title.startswith("No message could be sent")
+    assert says in page.text
+    assert {"/sign-in/resend", "/sign-in/cancel"} <= set(page.forms)
+    html = person.answer.text
+    [second] = {"Use another number", "Send a new code"} - {first}
+    assert html.index(f"{first}</button>") < html.index(f"{second}</button>")
+
+
+def test_a_message_that_waits_is_not_said_to_leave_now(world: ServiceWorld, person: Person) -> None:
+    person.ask_for_a_code()
+    world.provider.next = [Unreachable("unreachable")]
+    world.sender.run_once()
+    assert "takes longer than usual" in person.open("/sign-in/code").text
+    world.clock.turn(seconds=2)
     world.deliver()
     assert "on its way" in person.open("/sign-in/code").text
 
