@@ -30,6 +30,7 @@ EVERY: Final = timedelta(milliseconds=500)
 
 _AT_ONCE: Final = 32
 _LEASE_MARGIN: Final = timedelta(seconds=2)
+_LONGEST_FOR_MESSAGES: Final = timedelta(minutes=1)
 _PROOF_LIFE: Final = timedelta(minutes=10)
 _PROOF_PAUSE: Final = timedelta(seconds=30)
 
@@ -56,6 +57,7 @@ class Asker:
         self._metrics = metrics
         self._clock = clock
         self._proof_tried_at: datetime | None = None
+        self._quiet_until: datetime | None = None
 
     def ask_all(self) -> int:
         """Put the questions that are due, those about lost answers first; say how many.
@@ -83,6 +85,8 @@ class Asker:
 
     def _is_closed(self) -> bool:
         """Whether the gateway is left alone now, by its own wish or since it does not work."""
+        if self._quiet_until and self._clock() < self._quiet_until:
+            return True
         breaker = self._routes.breakers()[self._provider.name]
         return breaker.state(self._clock()) is State.OPEN
 
@@ -129,7 +133,10 @@ class Asker:
             return self._provider.ask(asked)
         except Unreachable as error:
             if error.for_all and error.retry_in:
-                self._routes.busy(self._provider.name, error.retry_in)
+                # Its wish is kept to by questions, and by messages for a little: the same calls may
+                # be counted for both, or may not.
+                self._quiet_until = self._clock() + error.retry_in
+                self._routes.busy(self._provider.name, min(error.retry_in, _LONGEST_FOR_MESSAGES))
             raise
 
     def _price(self, challenge: Challenge) -> Price:

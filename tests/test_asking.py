@@ -429,3 +429,19 @@ def test_a_message_whose_number_cannot_be_read_any_more_leaves_the_list(tmp_path
         assert world.provider.asked == []
     finally:
         world.close()
+
+
+def test_a_long_wish_about_questions_stops_messages_for_a_minute_only(world: ServiceWorld) -> None:
+    start(world, "+919876543200")
+    world.clock.turn(seconds=20)
+    made = asker(world)
+    world.provider.answers = [
+        Unreachable("busy", retry_in=timedelta(minutes=50), for_all=True),
+        None,
+    ]
+    assert made.ask_all() == 1
+    world.clock.turn(seconds=61)
+    start(world, "+919876543255")
+    assert len(world.provider.sent) == 2
+    world.clock.turn(minutes=10)
+    assert made.ask_all() == 0

@@ -68,7 +68,9 @@ def sent_id(answer: Answer) -> str:
         raise refusal
     faulty = _faulty_fields(content)
     if faulty and faulty <= _ACCOUNT_FIELDS:
-        raise account_refused(f"It does not accept its {', '.join(sorted(faulty))}: check them.")
+        named = ", ".join(sorted(faulty))
+        this_alone = faulty == {"template_id"}
+        raise account_refused(f"It does not accept its {named}: check it.", this_alone=this_alone)
     if codes & _MESSAGE.keys() or (status == "ERROR" and codes <= _SUCCESS):
         if not faulty and _CREDIT.search(str(content.get("message", ""))):
             raise account_refused(_ACCOUNT[402])
@@ -150,12 +152,15 @@ def _refuse_for_word(status: object) -> None:
         case Fault.NUMBER:
             raise Rejected(meaning.reason, says)
         case Fault.ACCOUNT:
-            raise account_refused(f"It says {word}: check account, sender, route and template.")
+            raise account_refused(f"It says {word}: check account, sender and route.")
         case Fault.TEXT:
             raise Unreachable(meaning.reason, says, retry_in=_REPEAT_WAIT)
         case Fault.COUNTRY:
             # Anybody may type a number of that country: the route is none the worse for it.
             raise account_refused(f"{says} It may not write to that country.", this_alone=True)
+        case Fault.TEMPLATE:
+            # One client's text may be wrong: the others' are none the worse for it.
+            raise account_refused(f"{says} Check the template's id and text.", this_alone=True)
         case Fault.HANDSET:
             raise Unreachable(meaning.reason, says, retry_in=_THIS_ALONE)
         case Fault.PASSING:

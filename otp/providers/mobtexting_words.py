@@ -21,6 +21,8 @@ class Fault(Enum):
     TEXT = auto()
     COUNTRY = auto()
     """Of the number: the account may not write there, and everywhere else as before."""
+    TEMPLATE = auto()
+    """Of this text: others, with a template of their own, go on."""
     HANDSET = auto()
     PASSING = auto()
     """The gateway itself, for now."""
@@ -76,7 +78,7 @@ _GROUPS: Final = {
     DLT-TM-VAR-EXECEED
     ENTITY-BLACKLST ENTITY-NOT-FOUND HEADER-INACTIVE INV-ENTITY INV-PEID INV-TEMPLATE INV-TM-ID
     INV-TMID SENDER-NOT-REG-TM TEMPLATE-NOT-FOUND TM-BLACKLST TM-INACTIVE TM-VAR-EXECEED
-    """: _failed("template_refused", Fault.ACCOUNT),
+    """: _failed("template_refused", Fault.TEMPLATE),
 }
 
 WORDS: Final = {word: meaning for words, meaning in _GROUPS.items() for word in words.split()}

@@ -61,7 +61,13 @@ def test_a_text_refused_as_spam_is_not_offered_again_within_seconds(gateway: Gat
     assert refusal.retry_in == timedelta(seconds=60)
 
 
-@pytest.mark.parametrize("word", ["MOB-OFF", "ABSENT-SUB", "FAILED", "NET-ERR", "NOTALLOWED"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("MOB-OFF", "ABSENT-SUB", "FAILED", "NET-ERR", "NOTALLOWED"),
+        *("TEMPLATE-NOT-FOUND", "DLT-REJECTED"),
+    ],
+)
 def test_a_word_about_one_number_blames_no_route(gateway: Gateway, word: str) -> None:
     """Else anybody could stop all messages by asking for codes to a phone that is off."""
     refusal = outcome(gateway, Behaviour(body=taken({}, status=word)))
