@@ -202,7 +202,8 @@ class Asker:
         if after.is_lost or not challenge.is_lost:
             _log.info("asked_not_known", support_code=v.support_code, route=self._provider.name)
             return
-        self._metrics.count(SENDS, self._provider.name, "returned")
+        what = "returned" if after.is_queued else "settled"
+        self._metrics.count(SENDS, self._provider.name, what)
         _log.warning(
             "settled_as_not_sent",
             support_code=v.support_code,

@@ -92,8 +92,8 @@ class Receipts:
             what.delivery.value if what.delivery else "unknown_word",
             took if before.delivery is Delivery.SENT else None,
         )
-        if before.is_lost and not after.is_lost:
-            self._metrics.count(SENDS, route, "returned" if after.is_queued else "settled")
+        if before.is_lost and not (after.is_lost or after.is_queued):
+            self._metrics.count(SENDS, route, "settled")
 
     def ignored(self, route: str, why: str) -> None:
         """Count a receipt or an answer of *route* that changed nothing."""
