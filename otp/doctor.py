@@ -6,6 +6,7 @@ raises; what it cannot find out is a finding too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,10 +20,12 @@ from otp.handover import ceiling
 from otp.providers import Provider
 from otp.routes import Routes
 from otp.settings import Settings
+from otp.settings.routes import MOBTEXTING
 from otp.store import Store
 from otp.store.flags import PAUSED, PROXY_SEEN, SENDER_SEEN, key_seen_flag
 from otp.watch import LONGEST_QUEUED
 
+_INDIAN_SENDER: Final = re.compile(r"[A-Z]{6}")
 _SKEW: Final = timedelta(seconds=5)
 _BAD_SKEW: Final = timedelta(seconds=30)
 _SENDER_LATE: Final = timedelta(minutes=1)
@@ -79,6 +82,7 @@ class Doctor:
             self._settings,
             self._store,
             self._sending,
+            self._sender_ids,
             self._accounts,
             self._webhooks,
             self._keys,
@@ -149,6 +153,23 @@ class Doctor:
                     "route",
                     f"Route {name} takes no messages: {breaker.reason}.",
                     "See to the gateway or the account; it is tried again by itself.",
+                )
+
+    def _sender_ids(self) -> Iterator[Finding]:
+        """Whether they can be what India's operators approve; what was approved only they know."""
+        if not self.settings.countries & {"IN", phone.ANY}:
+            return
+        for route in self.settings.routes:
+            if route.provider != MOBTEXTING:
+                continue
+            if _INDIAN_SENDER.fullmatch(route.sender):
+                yield _ok("sender id", f"{route.sender} of route {route.name} has the right form.")
+            else:
+                yield _warning(
+                    "sender id",
+                    f"{route.sender} of route {route.name} is not six capital letters, as India's "
+                    "operators ask of a sender of codes.",
+                    f"Set OTP_{route.name.upper()}_SENDER to the header as it was approved.",
                 )
 
     def _accounts(self) -> Iterator[Finding]:

@@ -73,7 +73,17 @@ def test_a_healthy_service_has_nothing_wrong_and_every_check_says_so(ill: Servic
     found = list(doctor(ill).examine())
     assert {f.level for f in found} == {Level.OK}
     assert {f.check for f in found} == {
-        *("settings", "store", "sender", "account", "clock", "webhook", "keys", "numbers")
+        *(
+            "settings",
+            "store",
+            "sender",
+            "sender id",
+            "account",
+            "clock",
+            "webhook",
+            "keys",
+            "numbers",
+        )
     }
 
 
@@ -207,4 +217,25 @@ def test_a_trusted_proxy_is_nothing_to_notice(tmp_path: Path) -> None:
     headers = {"X-Forwarded-For": "203.0.113.9"}
     world.client().get("/sign-in", headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.7"})
     assert world.store.flag(PROXY_SEEN) is None
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("sender", "countries", "level"),
+    [
+        ("ACMEIN", "IN", None),
+        ("acmein", "IN", Level.WARNING),
+        ("ACME", "IN", Level.WARNING),
+        ("57575", "ALL", Level.WARNING),
+        ("57575", "DE", None),
+    ],
+)
+def test_a_sender_id_that_no_operator_of_india_approves_is_told(
+    tmp_path: Path, sender: str, countries: str, level: Level | None
+) -> None:
+    more = {"OTP_MOBTEXTING_SENDER": sender, "OTP_COUNTRIES": countries}
+    more["OTP_DEFAULT_REGION"] = "DE" if countries == "DE" else "IN"
+    provider = Told(name="mobtexting", credits=Decimal(9000))
+    provider.world = world = ServiceWorld(tmp_path, provider=provider, **PRODUCTION | more)
+    assert wrong(world).get("sender id") == level
     world.close()
