@@ -16,7 +16,9 @@ SERVER, LOAD = 0, 1
 """Places in the list of cores that this process may use."""
 
 _PROC = Path("/proc")
-_TICK = os.sysconf("SC_CLK_TCK")
+_TICKS = os.sysconf("SC_CLK_TCK")
+TICK = 1 / _TICKS
+"""Seconds: the kernel's clock of CPU time tells no less."""
 
 
 def cores() -> list[int]:
@@ -81,7 +83,7 @@ def cpu_seconds(pids: list[int]) -> float:
         fields = [_fields(_PROC / str(pid) / "stat") for pid in pids]
     except OSError:
         return math.nan
-    return sum(int(f[11]) + int(f[12]) for f in fields) / _TICK
+    return sum(int(f[11]) + int(f[12]) for f in fields) / _TICKS
 
 
 def resident_mb(pids: list[int]) -> float:
@@ -108,7 +110,7 @@ def busy_seconds(place: int) -> float:
         name, *values = line.split()
         if name == f"cpu{_CORES[place]}":
             user, nice, system, _idle, _wait, irq, soft, steal = map(int, values[:8])
-            return (user + nice + system + irq + soft + steal) / _TICK
+            return (user + nice + system + irq + soft + steal) / _TICKS
     return math.nan
 
 

@@ -53,7 +53,8 @@ class Meter:
         finally:
             self.seconds += time.perf_counter() - began
             self.load_cpu += time.process_time() - load
-            used = self.server.cpu_seconds - server
+            # Less than the kernel's clock can tell is not nothing.
+            used = max(self.server.cpu_seconds - server, machine.TICK)
             self.server_cpu += used
             self.others_cpu += machine.busy_seconds(machine.SERVER) - busy - used
             self.work += used / ((pace + machine.pace()) / 2)
