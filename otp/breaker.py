@@ -66,9 +66,12 @@ class Breaker:
             return self
         return replace(self, tried_until=now + patience)
 
-    def worked(self) -> Breaker:
-        """It answered as it should, were it with the refusal of one message."""
-        return CLOSED
+    def worked(self, now: datetime) -> Breaker:
+        """It answered as it should, were it with the refusal of one message.
+
+        Who was asked before the gateway asked to wait, and answers after, takes no wish back.
+        """
+        return self if self.reason == "busy" and self.state(now) is State.OPEN else CLOSED
 
     def failed(
         self,

@@ -106,9 +106,10 @@ class Routes:
         """The gateway answered as it should, were it with the refusal of one message."""
         if self._seen.get(name, CLOSED) == CLOSED:
             return
+        now = self._clock()
         with suppress(Unavailable):
-            was = self._turn(name, lambda breaker: breaker.worked())
-            if was.trips:
+            was = self._turn(name, lambda breaker: breaker.worked(now))
+            if was.trips and self._seen[name] == CLOSED:
                 _log.warning("breaker_closed", route=name)
 
     def failed(

@@ -32,6 +32,8 @@ LONGEST_QUEUED: Final = timedelta(minutes=1)
 _BEAT: Final = timedelta(seconds=10)
 _AGAIN: Final = timedelta(hours=1)
 _BALANCE_EVERY: Final = timedelta(minutes=10)
+_BALANCE_LOOK: Final = timedelta(seconds=30)
+"""So often a process looks whether it is its turn to ask: each look begins a write."""
 _PATIENCE: Final = timedelta(seconds=30)
 """So long nothing is posted again after a post that failed."""
 
@@ -79,6 +81,7 @@ class Watch:
         self._service = service
         self._clock = clock
         self._quiet_until: dict[tuple[str, str], datetime] = {}
+        self._balance_at: dict[str, datetime] = {}
         self._beat_at: datetime | None = None
 
     def look(self) -> None:
@@ -143,10 +146,14 @@ class Watch:
 
     def _balances(self) -> Iterator[Alarm]:
         for provider in self._route:
+            now = self._clock()
+            if now < self._balance_at.get(provider.name, now):
+                continue
+            self._balance_at[provider.name] = now + _BALANCE_LOOK
             try:
                 turn = Quota("balance", f"balance:{provider.name}", 1, _BALANCE_EVERY)
                 # By the new name of the balance, and perhaps by the old one.
-                self._store.take([turn, *ceiling(provider) * 2], self._clock())
+                self._store.take([turn, *ceiling(provider) * 2], now)
                 left = provider.balance().credits
             except QuotaExceeded:
                 continue  # it was looked at lately, or messages need the calls

@@ -27,7 +27,7 @@ def test_failures_in_a_row_open_it_and_a_success_between_them_does_not() -> None
     assert opened().state(START) is State.OPEN
     breaker = CLOSED
     for _ in range(10 * FAILURES):
-        breaker = breaker.failed("timeout", START).worked().failed("timeout", START)
+        breaker = breaker.failed("timeout", START).worked(START).failed("timeout", START)
     assert breaker.state(START) is State.CLOSED
 
 
@@ -45,7 +45,7 @@ def test_it_is_tried_by_one_after_its_rest() -> None:
     tried = breaker.tried(at, PATIENCE)
     assert tried is not breaker
     assert tried.tried(at, PATIENCE) is tried
-    assert tried.worked() == CLOSED
+    assert tried.worked(at) == CLOSED
 
 
 def test_who_tried_it_and_was_never_heard_of_again_blocks_it_no_longer_than_its_patience() -> None:
@@ -105,8 +105,8 @@ def test_whatever_happens_it_is_free_again_within_an_hour_and_says_so(
     for move, seconds in history:
         match move:
             case "worked":
-                breaker = breaker.worked()
-                assert breaker.free_at(now) == now
+                breaker = breaker.worked(now)
+                assert breaker.reason == "busy" or breaker.free_at(now) == now
             case "tried":
                 breaker = breaker.tried(now, PATIENCE)
             case "busy":
@@ -118,3 +118,9 @@ def test_whatever_happens_it_is_free_again_within_an_hour_and_says_so(
             assert breaker.free_at(now) > now
         assert replace(breaker) == breaker
         now += seconds * SECOND
+
+
+def test_an_answer_that_was_under_way_takes_no_wish_back() -> None:
+    breaker = CLOSED.busy(40 * SECOND, START)
+    assert breaker.worked(START + SECOND) is breaker
+    assert breaker.worked(START + 40 * SECOND) == CLOSED

@@ -91,7 +91,7 @@ RECEIPTS: Final[Mapping[str, Row]] = {
     "without_both": _once("Without either.", _without("cid", "custom")),
     "foreign_cid": _once(
         "`cid` is not the `custom` of the send.",
-        lambda usual: usual | {"cid": f"{usual['custom'][::-1]}XXXX"},
+        lambda usual: usual | {"cid": f"{usual['custom'][::-1]}-other"},
     ),
     "minimal": _once(
         "`id` and `status` only.", lambda usual: {name: usual[name] for name in ("id", "status")}

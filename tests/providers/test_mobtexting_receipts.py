@@ -28,7 +28,7 @@ DOCUMENTED = {
     "deliv_time": "2021-04-09 16:27:51",
     "sent_time": "2021-04-09 16:27:35",
     "submit_time": "2021-04-09 16:27:39",
-    "cid": "1234444XXXX",
+    "cid": "1234444ABCD",
     "custom": REFERENCE,
 }
 RECEIPT = DeliveryReceipt(
@@ -55,7 +55,7 @@ def pushed(content: object, **query: str) -> Reply:
     [
         DOCUMENTED,
         {"event": "sms:message:status", "payload": DOCUMENTED},
-        DOCUMENTED | {"cid": REFERENCE, "custom": "9882XXXX"},
+        DOCUMENTED | {"cid": REFERENCE, "custom": "9882ABCD"},
         DOCUMENTED | {"cid": REFERENCE},
         DOCUMENTED | {"custom": None, "custom1": REFERENCE, "custom2": "", "location": "x"},
         DOCUMENTED | {"message_id": ID, "id": None},
@@ -152,19 +152,19 @@ def test_where_no_secret_is_configured_everything_is_forged(
 
 # -- the set-up ---------------------------------------------------------------------------------
 
-BOTH = {"challenge": "a234qwe", "validation_key": "9012XXXX"}
+BOTH = {"challenge": "a234qwe", "validation_key": "9012ABCD"}
 
 
 def test_a_challenge_is_answered_in_the_words_of_both_documentations() -> None:
-    assert pushed(BOTH, token="9012XXXX") == Reply(body=BOTH)
-    assert pushed({"challenge": "a234qwe"}, token="9012XXXX") == Reply(body=BOTH)
-    assert pushed({"validation_key": "9012XXXX"}) == Reply(body={"validation_key": "9012XXXX"})
+    assert pushed(BOTH, token="9012ABCD") == Reply(body=BOTH)
+    assert pushed({"challenge": "a234qwe"}, token="9012ABCD") == Reply(body=BOTH)
+    assert pushed({"validation_key": "9012ABCD"}) == Reply(body={"validation_key": "9012ABCD"})
     assert pushed({"challenge": 17}) == Reply(body={"challenge": "17"})
     assert pushed({"event": "x", "payload": BOTH}) == Reply(body=BOTH)
 
 
 def test_a_challenge_may_come_by_get_or_as_a_form() -> None:
-    query = {"token": "9012XXXX", "challenge": "a234qwe"}
+    query = {"token": "9012ABCD", "challenge": "a234qwe"}
     assert received(bearing(SECRET, b"", "GET", **query)) == Reply(body=BOTH)
     assert received(bearing(SECRET, urlencode(BOTH).encode())) == Reply(body=BOTH)
 
@@ -175,7 +175,7 @@ def test_an_odd_challenge_is_not_echoed(odd: object) -> None:
 
 
 def test_a_token_that_is_configured_must_be_presented() -> None:
-    token = "9012XXXX" * 10
+    token = "9012ABCD" * 10
     body = json.dumps(BOTH | {"validation_key": token}).encode()
     known = BOTH | {"validation_key": token}
     assert received(bearing(SECRET, body, token=token), token=token) == Reply(body=known)
@@ -189,4 +189,4 @@ def test_a_token_that_is_configured_must_be_presented() -> None:
 
 def test_receipts_need_no_token_of_the_set_up() -> None:
     body = json.dumps(DOCUMENTED).encode()
-    assert received(bearing(SECRET, body), token="9012XXXX") == Reply(receipts=(RECEIPT,))
+    assert received(bearing(SECRET, body), token="9012ABCD") == Reply(receipts=(RECEIPT,))

@@ -113,11 +113,11 @@ def test_the_webhook_secrets_and_token_of_a_route_reach_its_provider(tmp_path: P
             url="https://gateway.example/",
             token=TOKEN,
             webhook_secrets=("first1st", "second2nd"),
-            webhook_token="9012XXXX",
+            webhook_token="9012ABCD",
         ),
         tmp_path,
     )
-    challenge = {"challenge": "a234qwe", "validation_key": "9012XXXX"}
+    challenge = {"challenge": "a234qwe", "validation_key": "9012ABCD"}
     for secret in ("first1st", "second2nd"):
         inbound = bearing(secret, json.dumps(challenge).encode())
         assert provider.receive(inbound) == Reply(body=challenge)

@@ -242,7 +242,7 @@ def test_a_breaker_is_kept_whole_until_it_closes(store: Store) -> None:
         opened,
     )
     assert store.breakers() == {"main": opened}
-    assert store.turn("main", lambda found: found.worked()) == (opened, CLOSED)
+    assert store.turn("main", lambda found: found.worked(NOW)) == (opened, CLOSED)
     assert store.breakers() == {}
 
 

@@ -277,12 +277,12 @@ def made(caller: Caller, receiver: Receiver, **more: object) -> dict[str, str]:
 
 
 def test_a_new_webhook_is_challenged(caller: Caller, receiver: Receiver) -> None:
-    webhook = made(caller, receiver, token="9012XXXX")
+    webhook = made(caller, receiver, token="9012ABCD")
     [call] = receiver.calls
     assert (call.method, call.path) == ("POST", "/receipts/main")
-    assert call.query == {"token": ["9012XXXX"]}
+    assert call.query == {"token": ["9012ABCD"]}
     assert call.headers["authorization"] == f"Bearer {SECRET}"
-    assert call.json["validation_key"] == "9012XXXX"
+    assert call.json["validation_key"] == "9012ABCD"
     assert call.json.keys() == {"validation_key", "challenge"}
     assert (
         webhook.items()
@@ -290,7 +290,7 @@ def test_a_new_webhook_is_challenged(caller: Caller, receiver: Receiver) -> None
             "name": "ours",
             "uri": receiver.url,
             "secret": SECRET,
-            "verification_code": "9012XXXX",
+            "verification_code": "9012ABCD",
             "status": "1",
         }.items()
     )
