@@ -7,7 +7,6 @@ came from; what contradicts that is ignored and counted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +16,10 @@ from otp import log, transit
 from otp.challenge import Challenge, Delivery
 from otp.errors import NotFound, OtpError
 from otp.metrics import SENDS, Metrics
-from otp.providers import DeliveryReceipt, Inbound, Provider
+from otp.providers import REFERENCE, DeliveryReceipt, Inbound, Provider
 from otp.store import MessageName, Store
 from otp.verification import Verification
 
-_REFERENCE: Final = re.compile(r"([0-9a-f]{32})-([0-9]{1,6})")
 _AGAIN: Final = 1000
 
 _log = log.get("otp.receipts")
@@ -140,7 +138,7 @@ class Receipts:
     def _named(self, route: str, receipt: DeliveryReceipt) -> _Named:
         """Raises `Ignored` if nothing is known by either name, or by each something else."""
         by_id = self._store.awaited(route, receipt.provider_id) if receipt.provider_id else None
-        found = _REFERENCE.fullmatch(receipt.reference or "")
+        found = REFERENCE.fullmatch(receipt.reference or "")
         if not found:
             if by_id is None:
                 raise Ignored("unknown_message")

@@ -24,7 +24,7 @@ from otp.store import Quota, Store
 from otp.store.flags import SENDER_SEEN, budget_full_flag
 
 EVERY: Final = timedelta(seconds=2)
-"""How often `look` is to be called."""
+"""How often the looks are to be called."""
 
 LONGEST_QUEUED: Final = timedelta(minutes=1)
 """A message that waits longer says that no route takes it, or that nobody sends."""
@@ -84,13 +84,9 @@ class Watch:
         self._balance_at: dict[str, datetime] = {}
         self._beat_at: datetime | None = None
 
-    def look(self) -> None:
-        """Tell what is newly wrong, and that somebody looks. Raises `Unavailable`."""
-        self.look_at_store()
-        self.look_at_accounts()
-
     def look_at_store(self) -> None:
-        """Without the balances: who waits for no gateway tells at once. Raises `Unavailable`."""
+        """Tell what is newly wrong, and that somebody looks; waits for no gateway. Raises
+        `Unavailable`."""
         now = self._clock()
         if self._beat_at is None or abs(now - self._beat_at) >= _BEAT:
             self._store.put_flag(SENDER_SEEN, now.isoformat())

@@ -50,6 +50,12 @@ def posted() -> Posted:
     return Posted()
 
 
+def look(watching: Watch) -> None:
+    """Everything that is looked at, as often as it is."""
+    watching.look_at_store()
+    watching.look_at_accounts()
+
+
 def watch(world: ServiceWorld, post: Post | None, *route: FakeProvider) -> Watch:
     providers = route or (world.provider,)
     return Watch(
@@ -75,7 +81,7 @@ def ten(tmp_path: Path) -> Iterator[ServiceWorld]:
 def test_all_is_quiet_where_nothing_is_wrong(world: ServiceWorld, posted: Posted) -> None:
     start(world)
     world.deliver()
-    watch(world, posted).look()
+    look(watch(world, posted))
     assert posted.bodies == []
 
 
@@ -85,7 +91,7 @@ def test_a_budget_is_told_at_half_four_fifths_and_all_of_it(
     looking, told = watch(ten, posted), []
     for number in range(10):
         start(ten, f"+91987654{number:02}10")
-        looking.look()
+        look(looking)
         told.append(len(posted.bodies))
     assert told == [0, 0, 0, 0, 1, 1, 1, 2, 2, 3]
     assert posted.events == [
@@ -115,7 +121,7 @@ def test_a_budget_that_refuses_is_told_though_a_part_of_it_is_left(
     start(world, "+919876543310")
     with pytest.raises(Unavailable):
         start(world, "+919876543410")
-    watch(world, posted).look()
+    look(watch(world, posted))
     assert posted.events == [("budget_100", "critical")]
     world.close()
 
@@ -150,7 +156,7 @@ def test_a_route_that_opened_is_told_and_a_refused_account_by_its_own_word(
         start(world, f"+91987654{number:02}10")
         sender_over(world, main, backup).run_once()
         world.clock.turn(seconds=1)
-    watch(world, posted, main, backup).look()
+    look(watch(world, posted, main, backup))
     assert posted.events == [("route_open", "critical"), ("account_refused", "critical")]
     assert [body["subject"] for body in posted.bodies] == ["main", "backup"]
     assert "check the token" in str(posted.bodies[1]["text"])
@@ -160,10 +166,10 @@ def test_a_queue_that_stands_still_is_told(world: ServiceWorld, posted: Posted) 
     start(world)
     looking = watch(world, posted)
     world.clock.turn(seconds=60)
-    looking.look()
+    look(looking)
     assert posted.bodies == []
     world.clock.turn(seconds=1)
-    looking.look()
+    look(looking)
     assert posted.events == [("queue_delayed", "critical")]
 
 
@@ -173,13 +179,13 @@ def test_a_low_balance_is_told_and_is_asked_for_now_and_then_by_one(
     world.provider.per_minute = 5
     world.provider.credits = Decimal("499.5")
     first, second = watch(world, posted), watch(world, posted)
-    first.look()
-    second.look()
+    look(first)
+    look(second)
     assert posted.events == [("balance_low", "warning")]
     assert "499.5" in str(posted.bodies[0]["text"])
     world.provider.credits = Decimal(500)
     world.clock.turn(hours=2)
-    second.look()
+    look(second)
     assert len(posted.bodies) == 1
 
 
@@ -187,7 +193,7 @@ def test_credentials_that_are_refused_are_told_before_a_message_has_to_fail(
     world: ServiceWorld, posted: Posted
 ) -> None:
     world.provider.balance_error = Unreachable("account_refused", "It says 401.", account=True)
-    watch(world, posted).look()
+    look(watch(world, posted))
     assert posted.events == [("account_refused", "critical")]
 
 
@@ -196,7 +202,7 @@ def test_a_gateway_that_does_not_tell_its_balance_is_no_alarm(
 ) -> None:
     for error in (Unreachable("unreachable"), Unknown("garbled")):
         world.provider.balance_error = error
-        watch(world, posted).look()
+        look(watch(world, posted))
         world.clock.turn(hours=1)
     assert posted.bodies == []
 
@@ -207,17 +213,17 @@ def test_an_alarm_is_told_once_by_many_and_again_while_it_lasts(
     start(world)
     world.clock.turn(seconds=61)
     lookers = [watch(world, posted) for _ in range(8)]
-    crowd = [threading.Thread(target=looker.look) for looker in lookers]
+    crowd = [threading.Thread(target=look, args=(looker,)) for looker in lookers]
     for thread in crowd:
         thread.start()
     for thread in crowd:
         thread.join()
     assert len(posted.bodies) == 1
     world.clock.turn(minutes=59)
-    lookers[0].look()
+    look(lookers[0])
     assert len(posted.bodies) == 1
     world.clock.turn(minutes=3)
-    lookers[0].look()
+    look(lookers[0])
     assert posted.events == [("queue_delayed", "critical")] * 2
 
 
@@ -226,11 +232,11 @@ def test_an_alarm_that_did_not_arrive_is_told_again(world: ServiceWorld, posted:
     world.clock.turn(seconds=61)
     looking = watch(world, posted)
     posted.fails = [Unknown("timeout")]
-    looking.look()
-    looking.look()
+    look(looking)
+    look(looking)
     assert posted.bodies == []
     world.clock.turn(seconds=30)
-    looking.look()
+    look(looking)
     assert posted.events == [("queue_delayed", "critical")]
 
 
@@ -239,7 +245,7 @@ def test_without_an_address_it_is_in_the_log(tmp_path: Path) -> None:
     world = ServiceWorld(tmp_path, logs=logs)
     start(world)
     world.clock.turn(seconds=61)
-    watch(world, None).look()
+    look(watch(world, None))
     world.close()
     assert "alarm=queue_delayed" in logs.getvalue()
 
@@ -250,9 +256,9 @@ def test_alarms_arrive_over_a_real_connection_and_carry_no_number(world: Service
     with Gateway() as hears:
         hears.answer_with(Behaviour(status=500), Behaviour(status=204, body=b""))
         looking = watch(world, poster(session(1), hears.url + "hook?room=1"))
-        looking.look()
+        look(looking)
         world.clock.turn(seconds=30)
-        looking.look()
+        look(looking)
         failed, told = hears.wait_for(2)
     assert failed.text == told.text.replace("08:40:58", "08:40:28")
     assert (told.method, told.path, told.query) == ("POST", "/api/v2/hook", {"room": ["1"]})

@@ -6,14 +6,18 @@ outcomes. It knows neither verifications nor codes. How to add one: docs/adding-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from otp.challenge import Delivery
 from otp.phone import Phone
+
+REFERENCE: Final = re.compile(r"([0-9a-f]{32})-([0-9]{1,6})")
+"""The shape of our name for a message, as `otp.receipts.reference` makes it."""
 
 
 @dataclass(frozen=True, slots=True)

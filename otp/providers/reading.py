@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from otp.providers import REFERENCE
+
 LONGEST_WORD: Final = 40
 _LONGEST_ID: Final = 200
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _OUR_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_REFERENCE: Final = re.compile(r"[0-9a-f]{32}-[0-9]{1,6}")
-"""As `otp.receipts.reference` makes them."""
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:
@@ -49,7 +49,7 @@ def message_id(value: object) -> str | None:
 
 def our_reference(value: object) -> str | None:
     """A name that we gave a message, known by its shape: fields of that kind may hold others'."""
-    return value if isinstance(value, str) and _REFERENCE.fullmatch(value) else None
+    return value if isinstance(value, str) and REFERENCE.fullmatch(value) else None
 
 
 def raw_word(value: object) -> str:
